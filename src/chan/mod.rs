@@ -1,0 +1,26 @@
+//! Channels: typed conduits between goroutines, and plain threads (lecture notes, Definition 2.23 and Theorem 2.5).
+//!
+//! Go's channels with Rust's ownership: many senders, many receivers, first in, first out; waiters are served in the
+//! order they came. *Unbuffered*: a send returns when a receiver has taken the value (Figure 1.14's handshake).
+//! *Buffered*: a send waits only while the buffer is full. *Unbounded*: a send never waits.
+//!
+//! A channel is closed by [`Sender::close`], or when the last sender or the last receiver is dropped. After that sends
+//! fail and give the value back (Go panics); what was buffered can still be received. A value is never lost and never
+//! received twice, whatever races.
+//!
+//! ```
+//! # // SAFETY: no thread-locals here.
+//! # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+//! # rt.run(|| {
+//! let (tx, rx) = sixtyone::chan::buffered(2);
+//! sixtyone::spawn(move || (1..=5).for_each(|i| tx.send(i).unwrap()));
+//! assert_eq!(rx.iter().collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+//! # });
+//! ```
+
+mod core;
+mod error;
+mod handle;
+
+pub use error::{RecvError, SendError, TryRecvError, TrySendError};
+pub use handle::{IntoIter, Iter, Receiver, Sender, TryIter, buffered, unbounded, unbuffered};

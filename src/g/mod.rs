@@ -1,0 +1,310 @@
+//! G: the goroutine.
+//!
+//! A G is a slot of 128 bytes in a slab that is never unmapped. It holds what its scheduler, its handle and its
+//! wakers need; it has a [stack](crate::stack) only from its first run to its end.
+//!
+//! ```text
+//!   0  link      the queue it is in
+//!   8  ticket    who wakes it                         (ticket.rs)
+//!  16  status    who frees it                         (status.rs), flags
+//!  24  id
+//!  32  code      how to run, drop, complete a closure of its type
+//!  40  site      where it was spawned
+//!  48  cold      name, stack size: only if the spawner gave any
+//!  56  joiner    the node of whoever joins
+//!  64  rt        its runtime; null: the slot is free
+//!  72  body      before the first run: the closure (boxed if larger)
+//!                then: saved stack pointer, stack, what it waits for
+//!                at the end: the result (boxed if larger)
+//! ```
+//!
+//! Invariants, to which SAFETY comments refer:
+//! - **one owner**: a G's plain fields are touched by one party at a time: its spawner, then the queue it is in
+//!   (so whoever popped it), then the M that runs it, then, while it waits, the waker that won its ticket.
+//!   After `Status::finish` the owner of the result is who `finish`/`detach` says.
+//! - **one place**: a runnable G is in exactly one queue, slot or hand.
+//! - **type-stable**: `ticket`, `rt` and `status` of any slot may be looked at (atomically) at any time.
+#![expect(unsafe_code, reason = "a slot whose body changes its type with the goroutine's state")]
+
+pub(crate) mod list;
+pub(crate) mod parker;
+pub(crate) mod slab;
+pub(crate) mod status;
+pub(crate) mod task;
+pub(crate) mod ticket;
+pub(crate) mod waiter;
+
+use crate::stack::Stack;
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use status::Status;
+use task::Code;
+use ticket::Ticket;
+use waiter::Waiter;
+
+/// Identifies a goroutine within the process; never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GoroutineId(pub(crate) u64);
+
+impl fmt::Debug for GoroutineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GoroutineId({})", self.0)
+    }
+}
+
+impl fmt::Display for GoroutineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Bytes of a slot's body; a closure or result that needs more, or more alignment than 8, is boxed.
+pub(crate) const BODY: usize = 56;
+
+/// What a running or parked goroutine keeps in its body.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Where it left its stack.
+    pub(crate) sp: *mut u8,
+    pub(crate) stack: Stack,
+    /// What it waits for, while it does.
+    pub(crate) reason: WaitReason,
+    /// The object it waits on: an address to compare, never to follow.
+    pub(crate) object: *const (),
+}
+
+/// What a parked goroutine waits for, in Go's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum WaitReason {
+    None,
+    ChanReceive,
+    ChanSend,
+    MutexLock,
+    WaitGroupWait,
+    Join,
+}
+
+impl fmt::Display for WaitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WaitReason::None => "running",
+            WaitReason::ChanReceive => "chan receive",
+            WaitReason::ChanSend => "chan send",
+            WaitReason::MutexLock => "sync.Mutex.Lock",
+            WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
+            WaitReason::Join => "join",
+        })
+    }
+}
+
+/// What only some goroutines have: what their spawner asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Cold {
+    pub(crate) name: Option<Box<str>>,
+    /// Usable bytes of stack, if not the runtime's default.
+    pub(crate) stack_size: Option<usize>,
+}
+
+/// Flags that only the owner touches.
+pub(crate) mod flag {
+    /// Has never run: the body holds the closure.
+    pub(crate) const FRESH: u32 = 1;
+    /// Died with its runtime; wait queues may still point into its stack, so neither that nor the slot is reused.
+    pub(crate) const GHOST: u32 = 2;
+}
+
+/// The slot. Reached through [`Gp`] only.
+#[repr(C, align(128))]
+pub(crate) struct G {
+    link: UnsafeCell<Option<Gp>>,
+    ticket: Ticket,
+    status: Status,
+    flags: UnsafeCell<u32>,
+    id: UnsafeCell<u64>,
+    code: UnsafeCell<Option<&'static Code>>,
+    site: UnsafeCell<Option<&'static Location<'static>>>,
+    cold: UnsafeCell<Option<Box<Cold>>>,
+    joiner: UnsafeCell<Option<NonNull<Waiter>>>,
+    rt: AtomicPtr<()>,
+    body: UnsafeCell<[u64; BODY / 8]>,
+}
+
+const _: () = assert!(size_of::<G>() == 128 || !crate::prim::REAL);
+
+/// A pointer to a G: `gp` in Go's sources. Copying it copies no right to touch the goroutine; see the invariants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gp(NonNull<G>);
+
+// SAFETY: a Gp is an address of type-stable memory; every access beyond the atomics is an unsafe method.
+unsafe impl Send for Gp {}
+// SAFETY: as above.
+unsafe impl Sync for Gp {}
+
+impl fmt::Debug for Gp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gp({:p})", self.0)
+    }
+}
+
+/// What a spawner knows.
+#[derive(Debug)]
+pub(crate) struct Spawn {
+    pub(crate) id: u64,
+    pub(crate) site: &'static Location<'static>,
+    pub(crate) cold: Option<Box<Cold>>,
+    /// Whether somebody holds a handle.
+    pub(crate) handle: bool,
+    pub(crate) rt: *const (),
+}
+
+impl Gp {
+    #[inline(always)]
+    fn g(&self) -> &G {
+        // SAFETY: type-stable: slots are never unmapped. G has no fields that `&G` alone lets be written.
+        unsafe { self.0.as_ref() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn ticket(&self) -> &Ticket {
+        &self.g().ticket
+    }
+
+    #[inline(always)]
+    pub(crate) fn status(&self) -> &Status {
+        &self.g().status
+    }
+
+    /// The runtime's address, null for a free slot. Whether it may be followed is the caller's business.
+    #[inline(always)]
+    pub(crate) fn rt(&self) -> *const () {
+        self.g().rt.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub(crate) fn as_ptr(self) -> *mut G {
+        self.0.as_ptr()
+    }
+
+    /// The reverse of [`Gp::as_ptr`]; None for null.
+    #[inline(always)]
+    pub(crate) fn from_ptr(g: *mut G) -> Option<Gp> {
+        NonNull::new(g).map(Gp)
+    }
+
+    /// # Safety
+    /// One owner: the caller is it.
+    #[inline(always)]
+    pub(crate) unsafe fn link(&self) -> &mut Option<Gp> {
+        // SAFETY: the caller is the owner.
+        unsafe { &mut *self.g().link.get() }
+    }
+
+    /// # Safety
+    /// One owner: the caller is it.
+    #[inline(always)]
+    pub(crate) unsafe fn flags(&self) -> &mut u32 {
+        // SAFETY: the caller is the owner.
+        unsafe { &mut *self.g().flags.get() }
+    }
+
+    /// Fixed from spawn to the end of the slot's use.
+    ///
+    /// # Safety
+    /// The caller owns the goroutine or its handle.
+    #[inline(always)]
+    pub(crate) unsafe fn id(&self) -> GoroutineId {
+        // SAFETY: written by the spawner only, before there was a second party.
+        GoroutineId(unsafe { *self.g().id.get() })
+    }
+
+    /// # Safety
+    /// The caller owns the goroutine or its handle.
+    pub(crate) unsafe fn cold(&self) -> Option<&Cold> {
+        // SAFETY: written by the spawner only, before there was a second party.
+        unsafe { (*self.g().cold.get()).as_deref() }
+    }
+
+    /// # Safety
+    /// The caller owns the goroutine or its handle.
+    pub(crate) unsafe fn site(&self) -> &'static Location<'static> {
+        // SAFETY: written by the spawner only, before there was a second party.
+        unsafe { (*self.g().site.get()).expect("a goroutine in use has a spawn site") }
+    }
+
+    /// # Safety
+    /// The caller owns the goroutine or its handle.
+    #[inline(always)]
+    pub(crate) unsafe fn code(&self) -> &'static Code {
+        // SAFETY: written by the spawner only, before there was a second party.
+        unsafe { (*self.g().code.get()).expect("a goroutine in use has code") }
+    }
+
+    /// Where the joiner leaves its node: written by the handle's owner before `Status::join`, read by the end.
+    ///
+    /// # Safety
+    /// The caller is the handle's owner before `Status::join`, or the end that found `End::Joined`.
+    pub(crate) unsafe fn joiner(&self) -> &mut Option<NonNull<Waiter>> {
+        // SAFETY: the two do not overlap, by `Status`.
+        unsafe { &mut *self.g().joiner.get() }
+    }
+
+    /// # Safety
+    /// One owner: the caller is it.
+    #[inline(always)]
+    unsafe fn body(&self) -> *mut u8 {
+        self.g().body.get().cast()
+    }
+
+    /// What it keeps while it runs or waits.
+    ///
+    /// # Safety
+    /// One owner: the caller is it, and the goroutine has run and not ended.
+    #[inline(always)]
+    pub(crate) unsafe fn running(&self) -> *mut Running {
+        const _: () = assert!(size_of::<Running>() <= BODY && align_of::<Running>() <= 8);
+        // SAFETY: the body holds a Running in that state.
+        unsafe { self.body().cast() }
+    }
+
+    /// Makes a fresh goroutine of a free slot; the closure is put into the body by `task`.
+    ///
+    /// # Safety
+    /// One owner: the slot is free and the caller took it from the slab.
+    #[inline]
+    pub(crate) unsafe fn init(&self, code: &'static Code, spawn: Spawn) {
+        let g = self.g();
+        // SAFETY: the caller is the owner. Nothing is dropped: a free slot's `cold` is None.
+        unsafe {
+            *g.flags.get() = flag::FRESH;
+            *g.id.get() = spawn.id;
+            *g.code.get() = Some(code);
+            *g.site.get() = Some(spawn.site);
+            *g.cold.get() = spawn.cold;
+        }
+        g.status.reset(spawn.handle);
+        g.rt.store(spawn.rt.cast_mut(), Ordering::Relaxed);
+    }
+
+    /// Makes a free slot of an ended goroutine. Says false for a ghost's slot, which must never be used again.
+    ///
+    /// # Safety
+    /// One owner: the caller is it; the result is gone.
+    #[inline]
+    #[must_use]
+    pub(crate) unsafe fn clear(&self) -> bool {
+        let g = self.g();
+        // SAFETY: the caller is the owner.
+        unsafe {
+            if (*g.cold.get()).is_some() {
+                *g.cold.get() = None;
+            }
+            g.rt.store(std::ptr::null_mut(), Ordering::Relaxed);
+            *g.flags.get() & flag::GHOST == 0
+        }
+    }
+}

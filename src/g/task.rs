@@ -1,0 +1,132 @@
+//! A goroutine's closure and result, with their types erased.
+//!
+//! Both live in the slot's body, or in a box whose pointer does, if they need more than its bytes or its
+//! alignment. [`Code`] is what remains of the types: one table for each closure type.
+#![expect(unsafe_code, reason = "puts values of any type into raw bytes and takes them out again")]
+
+use super::{BODY, Gp, Running, Spawn};
+use std::any::Any;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a panicking goroutine leaves.
+pub(crate) type Payload = Box<dyn Any + Send + 'static>;
+
+/// What can be done with a goroutine's body by somebody who does not know its types.
+#[derive(Debug)]
+pub(crate) struct Code {
+    /// Moves the closure onto the current stack, puts `Running` into its place, runs it, stores its result.
+    /// Never unwinds.
+    pub(crate) run: unsafe fn(Gp, Running),
+    /// Drops a closure that never ran: user code.
+    pub(crate) drop_closure: unsafe fn(Gp),
+    /// Stores a failure as the result of a goroutine that will not run (again). What was in the body is forgotten.
+    pub(crate) fail: unsafe fn(Gp, Payload),
+    /// Whether the result, which stays, is a panic's.
+    pub(crate) panicked: unsafe fn(Gp) -> bool,
+    /// Drops the result, user code, or returns what the goroutine panicked with.
+    pub(crate) discard: unsafe fn(Gp) -> Option<Payload>,
+}
+
+struct Typed<F, T>(PhantomData<(F, T)>);
+
+const fn fits<V>() -> bool {
+    size_of::<V>() <= BODY && align_of::<V>() <= 8
+}
+
+/// # Safety
+/// One owner: the body is the caller's and holds nothing that needs a drop.
+unsafe fn put<V>(gp: Gp, value: V) {
+    // SAFETY: the body is the caller's; it is large enough by `fits`, or takes a pointer.
+    unsafe {
+        if fits::<V>() {
+            gp.body().cast::<V>().write(value);
+        } else {
+            gp.body().cast::<*mut V>().write(Box::into_raw(Box::new(value)));
+        }
+    }
+}
+
+/// # Safety
+/// One owner: the body is the caller's and holds what `put::<V>` left.
+unsafe fn get<V>(gp: Gp) -> V {
+    // SAFETY: as `put` left it.
+    unsafe {
+        if fits::<V>() {
+            gp.body().cast::<V>().read()
+        } else {
+            *Box::from_raw(gp.body().cast::<*mut V>().read())
+        }
+    }
+}
+
+impl<F: FnOnce() -> T, T> Typed<F, T> {
+    const CODE: Code = Code {
+        run: Self::run,
+        drop_closure: Self::drop_closure,
+        fail: fail::<T>,
+        panicked: panicked::<T>,
+        discard: discard::<T>,
+    };
+
+    unsafe fn run(gp: Gp, running: Running) {
+        // SAFETY: one owner: the M that runs it, us; it is fresh, so the body holds the closure.
+        let f: F = unsafe {
+            let f = get(gp);
+            put(gp, running);
+            f
+        };
+        let result = catch_unwind(AssertUnwindSafe(f));
+        // SAFETY: still us; a Running needs no drop.
+        unsafe { put::<std::thread::Result<T>>(gp, result) };
+    }
+
+    unsafe fn drop_closure(gp: Gp) {
+        // SAFETY: the caller owns a fresh goroutine.
+        drop(unsafe { get::<F>(gp) });
+    }
+}
+
+unsafe fn fail<T>(gp: Gp, payload: Payload) {
+    // SAFETY: the caller owns a goroutine whose body is spent.
+    unsafe { put::<std::thread::Result<T>>(gp, Err(payload)) };
+}
+
+unsafe fn panicked<T>(gp: Gp) -> bool {
+    // SAFETY: the caller owns the result; it is looked at where `put` left it.
+    unsafe {
+        if fits::<std::thread::Result<T>>() {
+            (*gp.body().cast::<std::thread::Result<T>>()).is_err()
+        } else {
+            (**gp.body().cast::<*mut std::thread::Result<T>>()).is_err()
+        }
+    }
+}
+
+unsafe fn discard<T>(gp: Gp) -> Option<Payload> {
+    // SAFETY: the caller owns the result.
+    unsafe { get::<std::thread::Result<T>>(gp) }.err()
+}
+
+/// Makes a goroutine of a free slot.
+///
+/// # Safety
+/// One owner: the caller took the slot from the slab. The closure and its result may be used on any thread, and
+/// until the goroutine has ended, whatever their lifetimes say.
+#[inline]
+pub(crate) unsafe fn init<F: FnOnce() -> T, T>(gp: Gp, f: F, spawn: Spawn) {
+    // SAFETY: the caller vouches.
+    unsafe {
+        gp.init(&Typed::<F, T>::CODE, spawn);
+        put(gp, f);
+    }
+}
+
+/// Takes the result of an ended goroutine out.
+///
+/// # Safety
+/// The caller owns the result (by `Status`), it is a `T`, and it is not taken again.
+pub(crate) unsafe fn result<T>(gp: Gp) -> std::thread::Result<T> {
+    // SAFETY: the caller vouches.
+    unsafe { get(gp) }
+}

@@ -1,0 +1,139 @@
+//! The ticket: one word that decides who wakes a waiter.
+//!
+//! Whoever can block (a goroutine, a plain thread's [`Parker`](super::parker::Parker)) has one ticket, in memory
+//! that is never unmapped and never changes type. The word holds an *epoch*, which grows with every wait and
+//! survives the reuse of the slot, and a *state*:
+//!
+//! | state | meaning | who may change it |
+//! | --- | --- | --- |
+//! | Running | not waiting | the owner: to Waiting, once its registers are saved |
+//! | Waiting | parked, in some queue, heap or list | anybody, by [`Ticket::claim`] with the right epoch |
+//! | Claimed(why) | a waker has won; it is on the way to `ready` | the owner, when it runs again: Running, epoch + 1 |
+//! | Dead | its runtime is gone; it never runs again | nobody |
+//!
+//! Protocol:
+//! 1. The owner reads its [`Ticket::epoch`] and shows it to whatever may wake it (a queue's node, a timer).
+//! 2. It leaves its stack; then [`Ticket::arm`] publishes it as waiting.
+//! 3. A waker that found the node calls [`Ticket::claim`]. One wins; the losers touch nothing of the waiter's: it
+//!    may be gone, its slot may be somebody else's.
+//! 4. The winner does what it won the right to (moves a value into the waiter's frame), then calls `ready`. Until
+//!    then the waiter stays where it is.
+//! 5. The owner runs and calls [`Ticket::take`].
+//!
+//! Between 3 and 4 no user code runs and nothing blocks, so that a runtime's drop can wait for it.
+
+use crate::prim::atomic::{AtomicU64, Ordering};
+
+/// Why a waiter runs again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Wake {
+    /// What it waited for was handed to it: a value, a place for its value, the lock, the zero of a counter.
+    Handed = 2,
+    /// What it waited on was closed.
+    Closed = 3,
+    /// It is to look again (a lock became free: compete for it).
+    Retry = 4,
+    /// Its deadline has passed.
+    Timeout = 5,
+}
+
+const STATE: u64 = 0xff;
+const RUNNING: u64 = 0;
+const WAITING: u64 = 1;
+const DEAD: u64 = 255;
+
+/// The number of a wait; two waits of one owner never share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Epoch(u64);
+
+/// What a look at a ticket tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Not waiting.
+    Running,
+    /// Waiting, with this epoch.
+    Waiting(Epoch),
+    /// Won by a waker, not yet running.
+    Claimed,
+    /// Never runs again.
+    Dead,
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub(crate) struct Ticket(AtomicU64);
+
+impl Ticket {
+    pub(crate) fn new() -> Ticket {
+        Ticket(AtomicU64::new(RUNNING))
+    }
+
+    /// The epoch of the owner's next wait. Owner only.
+    #[inline(always)]
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.0.load(Ordering::Relaxed) & !STATE)
+    }
+
+    /// Publishes the owner as waiting. Called for the owner, who is off its stack by now.
+    #[inline(always)]
+    pub(crate) fn arm(&self) {
+        let epoch = self.0.load(Ordering::Relaxed) & !STATE;
+        // ORDER: pairs with `claim`: the winner sees the waiter's frame and saved registers.
+        self.0.store(epoch | WAITING, Ordering::Release);
+    }
+
+    /// Tries to win the right to wake the wait `epoch`. At most one call for an epoch returns true.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn claim(&self, epoch: Epoch, why: Wake) -> bool {
+        // ORDER: acquire pairs with `arm`, release with `take`.
+        self.0
+            .compare_exchange(epoch.0 | WAITING, epoch.0 | why as u64, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// The owner runs again: why? Ends the wait.
+    #[inline(always)]
+    pub(crate) fn take(&self) -> Wake {
+        // ORDER: pairs with `claim`.
+        let word = self.0.load(Ordering::Acquire);
+        self.0.store((word & !STATE) + (STATE + 1) | RUNNING, Ordering::Relaxed);
+        match word & STATE {
+            2 => Wake::Handed,
+            3 => Wake::Closed,
+            4 => Wake::Retry,
+            5 => Wake::Timeout,
+            other => unreachable!("a goroutine runs with its ticket in state {other}"),
+        }
+    }
+
+    /// Takes a waiter out of the world: its runtime is gone. True if this call did it; the caller then completes
+    /// its handle. False: it is not waiting with that epoch (any more).
+    #[must_use]
+    pub(crate) fn kill(&self, epoch: Epoch) -> bool {
+        // ORDER: as `claim`.
+        self.0
+            .compare_exchange(epoch.0 | WAITING, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Takes an owner out of the world that no waker can reach: it is in the caller's hands, off its stack.
+    pub(crate) fn bury(&self) {
+        let epoch = self.0.load(Ordering::Relaxed) & !STATE;
+        // ORDER: pairs with `look`.
+        self.0.store(epoch | DEAD, Ordering::Release);
+    }
+
+    /// A look from outside.
+    pub(crate) fn look(&self) -> Seen {
+        // ORDER: pairs with `arm`, `bury`.
+        let word = self.0.load(Ordering::Acquire);
+        match word & STATE {
+            RUNNING => Seen::Running,
+            WAITING => Seen::Waiting(Epoch(word & !STATE)),
+            DEAD => Seen::Dead,
+            _ => Seen::Claimed,
+        }
+    }
+}

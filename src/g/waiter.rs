@@ -1,0 +1,65 @@
+//! The node a waiter leaves in the queue of what it waits for.
+//!
+//! A node lies in the waiter's own frame. It is touched under its queue's lock only, or by the one waker that won
+//! the waiter's ticket and has not called `ready` yet. A waiter that was not taken off the queue by its waker takes
+//! the lock and unlinks itself, in O(1), before it returns. A ghost's frame is never reused, so its nodes stay
+//! valid; wakers find its ticket dead and pass on.
+
+use super::Gp;
+use super::parker::Parker;
+use super::ticket::{Epoch, Ticket, Wake};
+use std::ptr::NonNull;
+
+/// Who waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Who {
+    /// A goroutine.
+    G(Gp),
+    /// A plain OS thread.
+    Thread(&'static Parker),
+}
+
+impl Who {
+    #[inline(always)]
+    pub(crate) fn ticket(&self) -> &Ticket {
+        match self {
+            Who::G(gp) => gp.ticket(),
+            Who::Thread(parker) => &parker.ticket,
+        }
+    }
+
+    /// Ends it when there is nothing to wait for after all.
+    pub(crate) fn not_needed(self) {
+        if let Who::Thread(parker) = self {
+            parker.give_back();
+        }
+    }
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    pub(crate) next: Option<NonNull<Waiter>>,
+    pub(crate) prev: Option<NonNull<Waiter>>,
+    /// Whether it is in a queue.
+    pub(crate) queued: bool,
+    pub(crate) who: Who,
+    pub(crate) epoch: Epoch,
+    /// Where a value is to be put or fetched: the queue's owner knows its type.
+    pub(crate) slot: *mut (),
+}
+
+impl Waiter {
+    #[inline(always)]
+    pub(crate) fn new(who: Who, slot: *mut ()) -> Waiter {
+        let epoch = who.ticket().epoch();
+        Waiter { next: None, prev: None, queued: false, who, epoch, slot }
+    }
+
+    /// Tries to win the right to wake this waiter. Under its queue's lock.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn claim(&self, why: Wake) -> bool {
+        self.who.ticket().claim(self.epoch, why)
+    }
+}

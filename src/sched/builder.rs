@@ -1,0 +1,170 @@
+//! How a runtime is made: the builder and the two short forms.
+#![expect(unsafe_code, reason = "making a runtime is the program's one promise about thread-locals")]
+
+use super::runtime::{Config, OnPanic, Runtime};
+use crate::stack::{Class, DEFAULT_SIZE};
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io;
+
+/// The most Ps a runtime may have.
+const MAX_PROCS: usize = 256;
+
+/// Settings of a [`Runtime`] about to be made.
+///
+/// ```
+/// let builder = sixtyone::Runtime::builder().gomaxprocs(2).thread_name("worker").stack_size(64 * 1024);
+/// // SAFETY: nothing here keeps a thread-local borrowed over a call that may block.
+/// let rt = unsafe { builder.build() }?;
+/// assert_eq!(rt.run(|| sixtyone::runtime::gomaxprocs()), 2);
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until build"]
+pub struct Builder {
+    procs: Option<usize>,
+    stack_size: Option<usize>,
+    thread_name: Option<String>,
+    on_panic: OnPanic,
+    seed: Option<u64>,
+}
+
+impl Builder {
+    /// How many goroutines may run at the same time: 1 to 256. Unset, the environment's `GOMAXPROCS` counts, else the
+    /// number of CPUs this process may use (container quotas included).
+    pub fn gomaxprocs(mut self, n: usize) -> Builder {
+        self.procs = Some(n);
+        self
+    }
+
+    /// Usable bytes of a goroutine's stack, rounded up to a power of two of at least 32 KiB; 256 KiB if unset. It is
+    /// address space: a goroutine costs the pages it touches. At most 1 GiB.
+    pub fn stack_size(mut self, bytes: usize) -> Builder {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// What the runtime's threads are called, with a number behind; `sixtyone` if unset.
+    pub fn thread_name(mut self, name: &str) -> Builder {
+        self.thread_name = Some(name.into());
+        self
+    }
+
+    /// What happens when a goroutine panics; [`OnPanic::Continue`] if unset.
+    pub fn on_panic(mut self, what: OnPanic) -> Builder {
+        self.on_panic = what;
+        self
+    }
+
+    /// The seed of the scheduler's random choices.
+    pub(crate) fn seed(mut self, seed: u64) -> Builder {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Makes a runtime with threads of its own.
+    ///
+    /// # Errors
+    /// `InvalidInput` if a setting (or the environment's `GOMAXPROCS`) makes no sense; what the system says if threads or
+    /// signal handlers cannot be had.
+    ///
+    /// # Safety
+    /// The promise of [`Runtime::new`].
+    pub unsafe fn build(self) -> io::Result<Runtime> {
+        Runtime::start(self.config(false)?)
+    }
+
+    /// Makes a runtime that runs its goroutines on the thread that calls `run`, one at a time.
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    ///
+    /// # Safety
+    /// The promise of [`Runtime::current_thread`].
+    pub unsafe fn build_current_thread(self) -> io::Result<Runtime> {
+        Runtime::start(self.config(true)?)
+    }
+
+    fn config(self, current_thread: bool) -> io::Result<Config> {
+        let procs = procs(self.procs)?;
+        let size = self.stack_size.unwrap_or(DEFAULT_SIZE);
+        let class = Class::for_size(size)
+            .ok_or_else(|| invalid(format!("a stack size of {size} bytes: at most 1 GiB can be had")))?;
+        let thread_name = self.thread_name.unwrap_or_else(|| "sixtyone".into());
+        if thread_name.contains('\0') {
+            return Err(invalid(format!("a thread name with a zero byte: {thread_name:?}")));
+        }
+        Ok(Config {
+            procs: if current_thread { 1 } else { procs },
+            class,
+            on_panic: self.on_panic,
+            thread_name,
+            seed: self.seed.unwrap_or_else(|| RandomState::new().hash_one(0)),
+            current_thread,
+        })
+    }
+}
+
+fn invalid(what: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
+/// The builder's number, else the environment's, else the CPUs'.
+fn procs(set: Option<usize>) -> io::Result<usize> {
+    let (n, source) = match (set, std::env::var_os("GOMAXPROCS")) {
+        (Some(n), _) => (n.to_string(), "Builder::gomaxprocs"),
+        (None, Some(n)) => (n.to_string_lossy().into_owned(), "the environment's GOMAXPROCS"),
+        (None, None) => return Ok(num_cpus::get().clamp(1, MAX_PROCS)),
+    };
+    match n.trim().parse() {
+        Ok(n @ 1..=MAX_PROCS) => Ok(n),
+        _ => Err(invalid(format!("{source} is {n:?}: it must be a number from 1 to {MAX_PROCS}"))),
+    }
+}
+
+impl Runtime {
+    /// Makes a runtime with one P for each CPU (or as the environment's `GOMAXPROCS` says).
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    ///
+    /// # Safety
+    /// A goroutine can wake up on another thread than it fell asleep on, and goroutines interleave on one thread. The
+    /// caller promises for the whole program that, in goroutines of this runtime,
+    /// - no value tied to a thread, and no borrow of a thread-local, lives across a call that may move the goroutine
+    ///   (those documented as blocking, and `yield_now`),
+    /// - no scope that relies on nesting per thread (`scoped_tls`, tracing's entered spans, `StdoutLock`) stays open across
+    ///   one,
+    /// - no C frame that calls back into Rust does.
+    ///
+    /// Everything else in this crate is safe given that.
+    pub unsafe fn new() -> io::Result<Runtime> {
+        // SAFETY: the caller promises.
+        unsafe { Runtime::builder().build() }
+    }
+
+    /// Makes a runtime without threads: goroutines run, one at a time, on the thread that first calls `run`, while it does.
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    ///
+    /// # Safety
+    /// Nothing migrates here, but goroutines interleave: the caller promises the second point of [`Runtime::new`] (nesting
+    /// per thread), and the third.
+    ///
+    /// ```
+    /// // SAFETY: nothing in here relies on nesting per thread.
+    /// let rt = unsafe { sixtyone::Runtime::current_thread() }?;
+    /// assert_eq!(rt.run(|| sixtyone::spawn(|| 61).join().unwrap()), 61);
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub unsafe fn current_thread() -> io::Result<Runtime> {
+        // SAFETY: the caller promises.
+        unsafe { Runtime::builder().build_current_thread() }
+    }
+
+    /// Settings to choose from.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}

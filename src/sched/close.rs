@@ -1,0 +1,155 @@
+//! The end of a runtime.
+//!
+//! Steps of [`close`], called by the drop of a `Runtime`:
+//! 1. `closing` is set; the GRQ and the idle lists are closed. Ms on g0 leave their loops, sleeping ones are woken to
+//!    do so. An M in user code goes on until its goroutine blocks; nobody waits for it, it buries what it leaves.
+//! 2. Wait for the Ms on g0 and for sysmon.
+//! 3. [`bury_all`]: take every G out of every queue, kill every waiting ticket.
+//!
+//! *Burying* a goroutine means: its ticket is Dead, so wakers pass it by; its handle is completed with
+//! [`RuntimeDropped`]; it is marked a ghost, so that neither its stack, into which wait queues may still point, nor its
+//! slot is ever used again. A closure that never ran is dropped, here, on a plain thread's stack.
+//!
+//! A goroutine that a waker has *claimed* is on its way into a queue, and the waker is about to use this runtime. So
+//! `bury_all` repeats until none is claimed: the waker finds the GRQ closed and puts it among the leftovers. That is what
+//! makes it safe for a waker to follow a claimed G's pointer to its runtime.
+//!
+//! An M that leaves later does step 3 again: its own goroutine may have parked after the first time.
+#![expect(unsafe_code, reason = "takes goroutines apart that will never run again")]
+
+use super::park::ready;
+use super::run::free;
+use super::runtime::Shared;
+use crate::g::status::End;
+use crate::g::ticket::{Seen, Wake};
+use crate::g::{Gp, flag, slab};
+use crate::sys::tls;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a `join` gets (as the payload of its `Err`) when the goroutine's runtime was dropped before it had ended.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// let (_tx, rx) = sixtyone::chan::unbuffered::<()>();
+/// let h = rt.spawn(move || rx.recv());
+/// drop(rt);
+/// assert!(h.join().unwrap_err().is::<sixtyone::runtime::RuntimeDropped>());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuntimeDropped;
+
+impl fmt::Display for RuntimeDropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the goroutine's runtime was dropped before the goroutine had ended")
+    }
+}
+
+impl std::error::Error for RuntimeDropped {}
+
+/// See the module's head.
+pub(crate) fn close(rt: &Arc<Shared>) {
+    rt.start_closing();
+    rt.leftovers.lock().append(&mut rt.grq.close());
+    rt.idle.close();
+    rt.sysmon.stop();
+    loop {
+        let mut crew = rt.crew.lock();
+        let gone: Vec<_> = crew.extract_if(.., |(seat, _)| seat.exited()).collect();
+        let all_in_user = crew.iter().all(|(seat, thread)| thread.is_none() || seat.in_user());
+        drop(crew);
+        for (_, thread) in gone {
+            // An M's own panic has been printed; there is nobody to pass it to.
+            let _printed = thread.map(std::thread::JoinHandle::join);
+        }
+        if all_in_user {
+            break;
+        }
+        rt.left.sleep_for(Some(Duration::from_millis(1)));
+    }
+    bury_all(rt);
+}
+
+/// Buries every goroutine that is not running. Runs user code: the drops of closures that never ran.
+pub(crate) fn bury_all(rt: &Arc<Shared>) {
+    tls::assert_no_locks();
+    loop {
+        let mut all = std::mem::take(&mut *rt.leftovers.lock());
+        for p in &rt.ps {
+            let queued = std::iter::from_fn(|| p.thieves.steal_one());
+            p.next.steal().into_iter().chain(queued).for_each(|gp| all.push_back(gp));
+        }
+        while let Some(gp) = all.pop_front() {
+            // SAFETY: one owner: taken out of a queue.
+            unsafe { bury_queued(gp) };
+        }
+        let mut claimed = false;
+        slab::for_each(|gp| {
+            if std::ptr::eq(gp.rt(), Arc::as_ptr(rt).cast()) {
+                match gp.ticket().look() {
+                    // SAFETY: one owner: the killer of the ticket.
+                    Seen::Waiting(epoch) if gp.ticket().kill(epoch) => unsafe { bury(gp) },
+                    // Won by somebody else meanwhile.
+                    Seen::Waiting(_) | Seen::Claimed => claimed = true,
+                    Seen::Running | Seen::Dead => {}
+                }
+            }
+        });
+        if !claimed {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// # Safety
+/// One owner: the caller took the goroutine out of a queue.
+unsafe fn bury_queued(gp: Gp) {
+    // SAFETY: the caller is the owner.
+    unsafe {
+        if *gp.flags() & flag::FRESH == 0 {
+            gp.ticket().bury();
+            bury(gp);
+            return;
+        }
+        let dropped = catch_unwind(AssertUnwindSafe(|| (gp.code().drop_closure)(gp)));
+        // A panicking drop has been printed by the panic hook; it is the reason the handle gets.
+        (gp.code().fail)(gp, dropped.err().unwrap_or_else(|| Box::new(RuntimeDropped)));
+        end(gp);
+    }
+}
+
+/// # Safety
+/// One owner: the caller, and the goroutine's ticket is Dead.
+unsafe fn bury(gp: Gp) {
+    // SAFETY: the caller is the owner.
+    unsafe {
+        *gp.flags() |= flag::GHOST;
+        (gp.code().fail)(gp, Box::new(RuntimeDropped));
+        end(gp);
+    }
+}
+
+/// # Safety
+/// One owner: the caller; the result is stored.
+unsafe fn end(gp: Gp) {
+    // SAFETY: the caller is the owner until `finish`; then by its answer.
+    unsafe {
+        match gp.status().finish() {
+            End::Handles => {}
+            End::Joined => {
+                let node = (*gp.joiner()).expect("JOINER is set after the node");
+                if node.as_ref().claim(Wake::Handed) {
+                    ready(node.as_ref().who);
+                }
+            }
+            End::Mine => {
+                drop((gp.code().discard)(gp));
+                free(gp);
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Finding work: the order of the lecture notes' Definition 2.11, with Go's refinements.
+//!
+//! 1. every [`GRQ_EVERY`]th tick: one G from the GRQ;
+//! 2. the `next` slot, then the LRQ;
+//! 3. a batch from the GRQ;
+//! 4. half of another P's LRQ, Ps in random order;
+//! 5. spinning: 3 and 4 for a while, and `next` slots of others that nobody has emptied for [`NEXT_PATIENCE`];
+//! 6. sleep (see [`idle`](super::idle)), after one more look at everything.
+//!
+//! **The slice.** A G that came through `next` inherits the slice of the one before it, so a pair that wakes each
+//! other would keep the queue waiting for ever. sysmon advances `Shared::slice` every 10 ms; when it has changed since
+//! the queue's head last got its turn, what is in `next` goes to the queue's tail instead.
+//!
+//! **The `next` slot and idle Ps.** Waking an M for every readied goroutine would be ruinous: mostly the waker is about
+//! to block, and the readied one runs here at once. But a waker that goes on computing must not keep it waiting
+//! beside an idle P. So a fill wakes an M to *watch*: it spins, and takes the G if it still lies there after
+//! [`NEXT_PATIENCE`]. Watching in vain doubles the number of ticks before the next watch (`Shared::kick_gap`), taking
+//! something sets it to 0; sysmon looks, too.
+#![forbid(unsafe_code)]
+
+use super::m::M;
+use super::p::{OwnedP, P, random_order};
+use super::run::drop_spare;
+use super::runtime::Shared;
+use crate::g::Gp;
+use crate::prim::pause;
+use crate::runq::local::CAPACITY;
+use crate::sys::clock;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// On how many ticks the GRQ is looked at once before anything else, so that a busy LRQ cannot starve it. 61, as in
+/// Go: often enough for fairness (a wait of some 10 us), seldom enough for the lock not to matter, and prime, so that it
+/// does not beat in time with a program's own periods.
+pub(crate) const GRQ_EVERY: u64 = 61;
+
+/// How long a G may lie in the `next` slot of a busy P beside an idle one.
+const NEXT_PATIENCE: Duration = Duration::from_micros(20);
+
+/// How long an M that ran dry looks around before it sleeps. Sleeping and being woken costs two Ms 30 us together.
+const SPIN: Duration = Duration::from_micros(40);
+
+/// Pauses between two looks of a spinner.
+const PAUSES: u32 = 8;
+
+/// The most ticks between a watch in vain and the next one.
+const MAX_KICK_GAP: u32 = 1 << 16;
+
+/// The next G to run on this M. None: the runtime is closing.
+pub(crate) fn find_work(m: &M) -> Option<Gp> {
+    loop {
+        if m.rt.closing() {
+            return None;
+        }
+        if !m.has_p() {
+            let (token, spinning) = m.rt.idle.acquire(&m.seat.bed)?;
+            m.hold(token);
+            m.spinning.set(spinning);
+        }
+        let found = m.with_p(|p| p.and_then(|p| local_work(&m.rt, p).or_else(|| steal(&m.rt, p))));
+        if let Some(gp) = found.or_else(|| spin(m)) {
+            if m.spinning.replace(false) {
+                let woke = m.rt.idle.stop_spinning();
+                m.rt.see_to(woke);
+            }
+            return Some(gp);
+        }
+        sleep(m)?;
+    }
+}
+
+/// Steps 1 to 3.
+#[inline]
+fn local_work(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
+    let tick = p.stats.ticks.add(1);
+    if tick.is_multiple_of(GRQ_EVERY) && rt.grq.len() > 0 {
+        p.stats.grq_checks.add(1);
+        if let Some(gp) = rt.grq.pop() {
+            p.stats.grq_taken.add(1);
+            return Some(gp);
+        }
+    }
+    let slice = rt.slice();
+    if p.own().slice != slice {
+        p.own().slice = slice;
+        if !p.own().lrq.is_empty()
+            && let Some(gp) = p.next.take()
+        {
+            rt.enqueue(p, gp);
+        }
+    }
+    if let Some(gp) = p.next.take() {
+        return Some(gp);
+    }
+    p.own().lrq.pop().or_else(|| from_global(rt, p))
+}
+
+/// A fair share of the GRQ: one to run, the rest to the LRQ, which is empty.
+fn from_global(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
+    if rt.grq.len() == 0 {
+        return None;
+    }
+    let mut batch = rt.grq.pop_batch(rt.ps.len(), CAPACITY / 2);
+    p.stats.grq_taken.add(batch.len() as u64);
+    let first = batch.pop_front()?;
+    while let Some(gp) = batch.pop_front() {
+        p.own().lrq.push(gp);
+    }
+    Some(first)
+}
+
+/// Step 4: half of the first queue that has anything.
+fn steal(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
+    let n = rt.ps.len();
+    if n == 1 {
+        return None;
+    }
+    let me = p.index as usize;
+    let order = random_order(&mut p.own().rng, n);
+    for victim in order.filter(|&i| i != me).map(|i| &rt.ps[i]) {
+        if victim.thieves.is_empty() {
+            continue;
+        }
+        if let Some(gp) = victim.thieves.steal_half(&p.own().lrq) {
+            p.stats.steals.add(1);
+            p.stats.stolen.add(1 + p.thieves.len() as u64);
+            return Some(gp);
+        }
+    }
+    None
+}
+
+/// A filled `next` slot, watched.
+struct Watch {
+    p: u32,
+    mark: u32,
+    since: Instant,
+}
+
+/// Step 5. None: nothing came, or enough others spin.
+fn spin(m: &M) -> Option<Gp> {
+    let rt = &m.rt;
+    if !m.spinning.get() {
+        if !rt.idle.start_spinning(rt.ps.len(), rt.max_spinning) {
+            return None;
+        }
+        m.spinning.set(true);
+    }
+    let start = clock::now();
+    let mut watch: Option<Watch> = None;
+    loop {
+        let found = m.with_p(|p| p.and_then(|p| from_global(rt, p).or_else(|| steal(rt, p))));
+        if found.is_some() {
+            return found;
+        }
+        let now = clock::now();
+        if let Some(gp) = watch_next(m, &mut watch, now) {
+            rt.set_kick_gap(0);
+            return Some(gp);
+        }
+        let spent = now.duration_since(start);
+        if rt.closing() || spent >= SPIN + NEXT_PATIENCE || (spent >= SPIN && watch.is_none()) {
+            rt.set_kick_gap((rt.kick_gap() * 2 + 32).min(MAX_KICK_GAP));
+            return None;
+        }
+        (0..PAUSES).for_each(|_| pause());
+    }
+}
+
+/// Looks at the others' `next` slots; takes what has lain in one for too long.
+fn watch_next(m: &M, watch: &mut Option<Watch>, now: Instant) -> Option<Gp> {
+    let me = m.with_p(|p| p.map(|p| p.index))?;
+    if let Some(w) = watch {
+        let victim = &m.rt.ps[w.p as usize];
+        if victim.next.age_mark() == Some(w.mark) {
+            if now.duration_since(w.since) < NEXT_PATIENCE {
+                return None;
+            }
+            *watch = None;
+            let gp = victim.next.steal()?;
+            m.with_p(|p| p.map(|p| p.stats.next_stolen.add(1)));
+            return Some(gp);
+        }
+    }
+    *watch = m.rt.ps.iter().filter(|p| p.index != me).find_map(|p| {
+        let mark = p.next.age_mark()?;
+        Some(Watch { p: p.index, mark, since: now })
+    });
+    None
+}
+
+/// Step 6. None: the runtime is closing.
+fn sleep(m: &M) -> Option<()> {
+    drop_spare(m);
+    m.with_p(|p| p.map(|p| p.stats.sleeps.add(1)));
+    let token = m.release()?;
+    let rt: &Arc<Shared> = &m.rt;
+    let token = rt.idle.sleep(&m.seat.bed, token, m.spinning.replace(false), || rt.work_queued())?;
+    m.hold(token);
+    m.spinning.set(true);
+    rt.sysmon.rouse();
+    Some(())
+}
+
+impl Shared {
+    /// Whether any queue has work that any P may take.
+    pub(crate) fn work_queued(&self) -> bool {
+        self.grq.len() > 0 || self.ps.iter().any(P::has_queued)
+    }
+}

@@ -1,0 +1,301 @@
+//! Who sleeps, who looks for work, and who is woken: the idle protocol.
+//!
+//! An M that holds a P runs goroutines. One that ran dry *spins* for a while (looks everywhere, with pauses), then
+//! gives its P up and sleeps in its [`Bed`]. Waking costs the waker 8-14 us and the woken runs 20 us later, so a
+//! waker wakes at most one M, which looks around and then wakes the next one, if there is more to do.
+//!
+//! State: one word, [`Counts`], with the number of spinning Ms and of idle Ps; and under a lock the idle Ps and the
+//! beds. The word is changed by read-modify-write only, and the idle count only under the lock.
+//!
+//! Protocol:
+//! 1. *Submit*: publish work in a queue; fence; read the counts. Somebody spins: done, it will look. No P is idle:
+//!    done, who goes idle later will look. Else count one spinner in, pop a P and a bed, give the P to the bed's M
+//!    and wake it. [`Idle::wake`]
+//! 2. *A spinner finds work*: it counts itself out, then submits again: there may be more. [`Idle::stop_spinning`]
+//! 3. *Go to sleep*: put P and bed on their lists and, in one step, count the P in and the spinner out; fence; look
+//!    at all queues once more. On a find take a P back, if there is one, and be a spinner again. [`Idle::sleep`]
+//!
+//! Why nothing is lost: the word puts all steps in one order. A submitter that read "no idle P" did so before the
+//! M's step 3 in that order, and both sides have a StoreLoad fence, so the M's second look sees the work. One that
+//! read "somebody spins" relies on that spinner, who looks after counting itself out (2, 3), or was only counted in
+//! for a moment by another submitter that found no P; that one repeats step 1 (the loop in `wake`).
+//!
+//! Why not Go's `needspinning`: it saves the second look for Ms that never spun. Here every M that gives up its P
+//! takes the second look, and the flag has nothing left to do.
+//!
+//! Used by `sched::find` and `sched::ready`; the models drive it with threads as Ms and a list as the queue.
+#![forbid(unsafe_code)]
+
+use crate::prim::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use crate::prim::{Lock, Rank, Sleeper};
+use std::sync::Arc;
+
+/// The right to hold the P of this number. There is one for each P, made with [`Idle`]; who has it holds the P.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PToken(u32);
+
+impl PToken {
+    pub(crate) fn index(&self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Where an M sleeps, and how it is told what for.
+#[derive(Debug)]
+pub(crate) struct Bed {
+    sleeper: Sleeper,
+    /// The P that the waker gave, plus one; 0: none, the runtime is closing.
+    given: AtomicU32,
+}
+
+impl Bed {
+    pub(crate) fn new() -> Bed {
+        Bed { sleeper: Sleeper::new(), given: AtomicU32::new(0) }
+    }
+
+    fn wake_with(&self, p: Option<PToken>) {
+        // The sleeper's token orders this store before the load in `rise`.
+        self.given.store(p.map_or(0, |p| p.0 + 1), Ordering::Relaxed);
+        self.sleeper.notify();
+    }
+
+    /// Puts a P into a bed that nobody sleeps in yet: its M's first.
+    pub(crate) fn make(&self, p: PToken) {
+        self.wake_with(Some(p));
+    }
+
+    /// Takes what [`Bed::make`] put there.
+    pub(crate) fn unmake(&self) -> Option<PToken> {
+        self.rise()
+    }
+
+    fn rise(&self) -> Option<PToken> {
+        self.sleeper.sleep();
+        self.given.swap(0, Ordering::Relaxed).checked_sub(1).map(PToken)
+    }
+}
+
+/// The two counts in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counts(u64);
+
+impl Counts {
+    const SPIN: u64 = 1;
+    const IDLE: u64 = 1 << 32;
+
+    pub(crate) fn spinning(self) -> usize {
+        (self.0 & (Self::IDLE - 1)) as usize
+    }
+
+    /// Ps that nobody holds.
+    pub(crate) fn idle(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+}
+
+/// What [`Idle::wake`] did.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Woke {
+    /// Nobody needs to be woken.
+    Nobody,
+    /// An M is on its way.
+    One,
+    /// There is an idle P but no M asleep: start one with this P, already counted as spinning, or say
+    /// [`Idle::no_thread`].
+    NeedsThread(PToken),
+}
+
+#[derive(Debug)]
+struct Lists {
+    ps: Vec<PToken>,
+    beds: Vec<Arc<Bed>>,
+    closed: bool,
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub(crate) struct Idle {
+    counts: AtomicU64,
+    lists: Lock<Lists>,
+}
+
+impl Idle {
+    /// Ps 0 to `procs - 1`, all idle; nobody asleep.
+    pub(crate) fn new(procs: u32) -> Idle {
+        let ps: Vec<PToken> = (0..procs).rev().map(PToken).collect();
+        let counts = AtomicU64::new(ps.len() as u64 * Counts::IDLE);
+        let beds = Vec::with_capacity(ps.len());
+        Idle { counts, lists: Lock::new(Rank::Idle, Lists { ps, beds, closed: false }) }
+    }
+
+    /// A look at the counts, as of some moment close by.
+    #[inline(always)]
+    pub(crate) fn counts(&self) -> Counts {
+        Counts(self.counts.load(Ordering::Relaxed))
+    }
+
+    /// Step 1: work was published; see to it that somebody looks for it.
+    #[inline]
+    pub(crate) fn wake(&self) -> Woke {
+        // ORDER: pairs with the fence in `sleep`: work published before is seen by the second look, or the idle P
+        // is seen here.
+        fence(Ordering::SeqCst);
+        let counts = self.counts();
+        if counts.spinning() > 0 || counts.idle() == 0 {
+            return Woke::Nobody;
+        }
+        self.wake_slow()
+    }
+
+    #[cold]
+    fn wake_slow(&self) -> Woke {
+        loop {
+            let counts = self.counts();
+            if counts.spinning() > 0 || counts.idle() == 0 {
+                return Woke::Nobody;
+            }
+            // ORDER: all changes of the word are in one order with their thread's other accesses.
+            let new = counts.0 + Counts::SPIN;
+            if self.counts.compare_exchange(counts.0, new, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+                continue;
+            }
+            let mut lists = self.lists.lock();
+            if lists.closed {
+                return Woke::Nobody;
+            }
+            if let Some(p) = lists.ps.pop() {
+                self.counts.fetch_sub(Counts::IDLE, Ordering::SeqCst);
+                let bed = lists.beds.pop();
+                drop(lists);
+                return match bed {
+                    Some(bed) => {
+                        bed.wake_with(Some(p));
+                        Woke::One
+                    }
+                    None => Woke::NeedsThread(p),
+                };
+            }
+            drop(lists);
+            // No P after all. Others may have relied on the spinner that was counted for a moment: look again.
+            self.counts.fetch_sub(Counts::SPIN, Ordering::SeqCst);
+        }
+    }
+
+    /// No thread could be had for [`Woke::NeedsThread`]: the P is idle again. The work waits for an M that runs, or
+    /// for sysmon's next look.
+    pub(crate) fn no_thread(&self, p: PToken) {
+        let mut lists = self.lists.lock();
+        lists.ps.push(p);
+        self.counts.fetch_add(Counts::IDLE, Ordering::SeqCst);
+        self.counts.fetch_sub(Counts::SPIN, Ordering::SeqCst);
+    }
+
+    /// An M that holds a P asks to spin: at most `max` do, and at most half of the busy ones.
+    pub(crate) fn start_spinning(&self, procs: usize, max: usize) -> bool {
+        let counts = self.counts();
+        let busy = procs - counts.idle().min(procs);
+        if counts.spinning() >= max || 2 * counts.spinning() >= busy {
+            return false;
+        }
+        let new = counts.0 + Counts::SPIN;
+        self.counts.compare_exchange(counts.0, new, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+    }
+
+    /// Step 2: a spinner has found work.
+    pub(crate) fn stop_spinning(&self) -> Woke {
+        self.counts.fetch_sub(Counts::SPIN, Ordering::SeqCst);
+        self.wake()
+    }
+
+    /// Step 3: gives the P up and sleeps, unless `look` finds work. Returns the P to go on with, as a spinner, or
+    /// None if the runtime is closing.
+    pub(crate) fn sleep(
+        &self,
+        bed: &Arc<Bed>,
+        p: PToken,
+        spinning: bool,
+        look: impl FnOnce() -> bool,
+    ) -> Option<PToken> {
+        {
+            let mut lists = self.lists.lock();
+            if lists.closed {
+                return None;
+            }
+            lists.ps.push(p);
+            lists.beds.push(Arc::clone(bed));
+            let change = Counts::IDLE.wrapping_sub(if spinning { Counts::SPIN } else { 0 });
+            self.counts.fetch_add(change, Ordering::SeqCst);
+        }
+        // ORDER: pairs with the fence in `wake`.
+        fence(Ordering::SeqCst);
+        if look() {
+            let mut lists = self.lists.lock();
+            // Not in the list any more: somebody has given us a P and the token is on its way.
+            if let Some(at) = lists.beds.iter().position(|b| Arc::ptr_eq(b, bed))
+                && let Some(p) = lists.ps.pop()
+            {
+                lists.beds.swap_remove(at);
+                // One step, so that the word never shows neither.
+                self.counts.fetch_sub(Counts::IDLE - Counts::SPIN, Ordering::SeqCst);
+                return Some(p);
+            }
+        }
+        bed.rise()
+    }
+
+    /// An M without a P wants one: takes an idle one, or sleeps until it is given one (then it spins).
+    /// The flag says whether it is counted as spinning.
+    pub(crate) fn acquire(&self, bed: &Arc<Bed>) -> Option<(PToken, bool)> {
+        {
+            let mut lists = self.lists.lock();
+            if lists.closed {
+                return None;
+            }
+            if let Some(p) = lists.ps.pop() {
+                self.counts.fetch_sub(Counts::IDLE, Ordering::SeqCst);
+                return Some((p, false));
+            }
+            lists.beds.push(Arc::clone(bed));
+        }
+        bed.rise().map(|p| (p, true))
+    }
+
+    /// The counts, in one order with all their changes.
+    pub(crate) fn counts_seqcst(&self) -> Counts {
+        Counts(self.counts.load(Ordering::SeqCst))
+    }
+
+    /// Takes an idle P for an M that starts as a spinner.
+    pub(crate) fn take_first(&self) -> Option<PToken> {
+        let mut lists = self.lists.lock();
+        let p = lists.ps.pop()?;
+        self.counts.fetch_sub(Counts::IDLE - Counts::SPIN, Ordering::SeqCst);
+        Some(p)
+    }
+
+    /// Takes any idle P, without a word to anyone.
+    pub(crate) fn take_p(&self) -> Option<PToken> {
+        let mut lists = self.lists.lock();
+        let p = lists.ps.pop()?;
+        self.counts.fetch_sub(Counts::IDLE, Ordering::SeqCst);
+        Some(p)
+    }
+
+    /// Puts a P back that nobody is to run. The caller then looks at the queues, as in step 3, or needs not to.
+    pub(crate) fn put_p(&self, p: PToken) {
+        let mut lists = self.lists.lock();
+        lists.ps.push(p);
+        self.counts.fetch_add(Counts::IDLE, Ordering::SeqCst);
+    }
+
+    /// Ends all sleep: the runtime is closing.
+    pub(crate) fn close(&self) {
+        let beds = {
+            let mut lists = self.lists.lock();
+            lists.closed = true;
+            std::mem::take(&mut lists.beds)
+        };
+        beds.iter().for_each(|bed| bed.wake_with(None));
+    }
+}

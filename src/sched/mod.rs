@@ -1,0 +1,55 @@
+//! The scheduler: Gs on Ms that hold Ps.
+//!
+//! **G** is a goroutine ([`crate::g`]), **M** an OS thread ([`m`]), **P** the token an M must hold to run Gs ([`p`]).
+//! An M's own stack is *g0*: the scheduler's loop runs there ([`run`]), and every goroutine leaves to it.
+//!
+//! ```text
+//!               spawn / ready                                  park
+//!   run -------------------> next slot, LRQ of the P --.   .---------> wait queue of a channel, mutex, ...
+//!    ^  \------------------> GRQ (no P here, or full)  |   |                       |
+//!    |                                                 v   |                       | claim the ticket, ready
+//!    `------------------------ find_work ------------- M --'   <-------------------'
+//! ```
+//!
+//! # Where to find what
+//! - [`find`] the order in which an M looks for work; the slice; what becomes of the `next` slot
+//! - [`idle`] who sleeps, who spins, who is woken, and why no wake-up is lost
+//! - [`park`] park and ready: the one way to block; [`waitq`] the queues of those who do
+//! - [`run`] g0's loop, first and last steps of a goroutine; [`spawn`] making one
+//! - [`runtime`] what Ms share; [`builder`] how it is made; [`start`] its threads; [`close`] its end
+//! - [`sysmon`] the thread that watches; [`stats`] counters
+//!
+//! # Invariants
+//! - **one owner**, **one place**, **type-stable**: see [`crate::g`].
+//! - **one holder**: a P is touched, beyond its atomics, by the M that holds it: see [`p`].
+//! - **off the stack**: a goroutine can be found by a waker only when its registers are saved: `park` commits on g0.
+//! - **pinned runtime**: a claimed goroutine's runtime is alive: see [`close`].
+//! - **no user code** under an internal lock, on g0, or while the P is in the scheduler's hands.
+//! - **what may move**: only calls documented as blocking, and `yield_now`. Nothing else switches stacks.
+//!
+//! # The wake rule
+//! A futex wake costs the waker 8-14 us and the woken M runs 20 us later; a hand-off to a spinning M costs 54 ns; a
+//! context switch 7. So nobody is woken for what the waker's own P is likely to run next: an M is woken when work is
+//! queued *beyond* the `next` slot, nobody spins and a P is idle. The woken one looks around, and wakes the next if it
+//! found something. Everybody who gives up a P looks again after having said so.
+//!
+//! # Rejected
+//! - *Switching from goroutine to goroutine without g0*: saves 1.5 ns, and every rule above would have two homes.
+//! - *A `next` slot that only its owner touches* (0.7 ns instead of 5.5 for emptying it): then a readied goroutine waits
+//!   beside an idle P for as long as its waker computes. It comes back with ownership of the P, when that can be taken.
+//! - *Waking on every spawn*: 10 us each; tokio pays that with 440 ns a task on two workers, 220 on one.
+
+pub(crate) mod builder;
+pub(crate) mod close;
+pub(crate) mod find;
+pub(crate) mod idle;
+pub(crate) mod m;
+pub(crate) mod p;
+pub(crate) mod park;
+pub(crate) mod run;
+pub(crate) mod runtime;
+pub(crate) mod spawn;
+pub(crate) mod start;
+pub(crate) mod stats;
+pub(crate) mod sysmon;
+pub(crate) mod waitq;

@@ -1,0 +1,252 @@
+//! Park and ready: the one way to block, and the one way to end it.
+//!
+//! To park under a lock:
+//! 1. [`me`] says who waits; the caller makes a [`Waiter`] node of it and queues it, under the queue's lock.
+//! 2. [`park`] switches to g0. Only there, with the registers saved, is the ticket armed and the lock released
+//!    ([`commit`]). So whoever finds the node under the lock finds a waiter that is off its stack.
+//! 3. Whoever wins the ticket does its business with the node and calls [`ready`], once.
+//! 4. `park` returns why. A waiter whose waker did not dequeue it takes the lock again and unlinks itself.
+//!
+//! A plain thread does the same with a [`Parker`] and sleeps instead of switching, so channels and locks work between
+//! threads and goroutines both ways. A goroutine whose runtime is dropped meanwhile never returns from `park`.
+//!
+//! [`ready`] puts the G into the `next` slot of the P it is called on, or else into the GRQ of the G's own runtime.
+//! It never moves its caller.
+#![expect(unsafe_code, reason = "switches stacks; releases locks on the parked one's behalf")]
+
+use super::m::{Action, M};
+use super::runtime::Shared;
+use crate::arch;
+use crate::g::parker::Parker;
+use crate::g::ticket::{Ticket, Wake};
+use crate::g::waiter::{Waiter, Who};
+use crate::g::{Gp, WaitReason};
+use crate::prim::RawLock;
+use std::sync::Arc;
+
+/// Who would wait if the caller did. A thread's answer is good for one [`park`].
+#[inline]
+pub(crate) fn me() -> Who {
+    match M::current().and_then(|m| m.cur.get()) {
+        Some(gp) => Who::G(gp),
+        None => Who::Thread(Parker::borrow()),
+    }
+}
+
+/// The caller has a waiter of its own in a queue under `lock`, which it holds. Waits; the lock is released.
+///
+/// # Safety
+/// `lock` is held, and valid until the caller returns from here.
+#[inline]
+pub(crate) unsafe fn park(who: Who, lock: &RawLock, reason: WaitReason, object: *const ()) -> Wake {
+    match who {
+        Who::G(gp) => {
+            // SAFETY: one owner: the goroutine itself. The lock is the caller's, g0 releases it.
+            unsafe {
+                note(gp, reason, object);
+                leave(gp, Action::Park(lock));
+            }
+            gp.ticket().take()
+        }
+        Who::Thread(parker) => {
+            // SAFETY: held by the caller.
+            unsafe { commit(&parker.ticket, lock) };
+            sleep(parker)
+        }
+    }
+}
+
+/// Like [`park`], but what makes the waiter visible is `commit`, called once it is off its stack. On false it was
+/// not needed: the wait ends at once, with `Wake::Handed`.
+pub(crate) fn park_if<F: Fn() -> bool + Sync>(
+    who: Who,
+    commit: &F,
+    reason: WaitReason,
+    object: *const (),
+) -> Wake {
+    unsafe fn call<F: Fn() -> bool>(f: *const ()) -> bool {
+        // SAFETY: `f` is the `commit` below; its frame waits.
+        unsafe { (*f.cast::<F>())() }
+    }
+    match who {
+        Who::G(gp) => {
+            // SAFETY: one owner: the goroutine itself.
+            unsafe {
+                note(gp, reason, object);
+                leave(gp, Action::ParkIf(call::<F>, std::ptr::from_ref(commit).cast()));
+            }
+            gp.ticket().take()
+        }
+        Who::Thread(parker) => {
+            let epoch = parker.ticket.epoch();
+            parker.ticket.arm();
+            if !commit() && parker.ticket.claim(epoch, Wake::Handed) {
+                let why = parker.ticket.take();
+                parker.give_back();
+                return why;
+            }
+            sleep(parker)
+        }
+    }
+}
+
+/// Step 2: the waiter is off its stack; from here on it may be woken, and run, by others.
+///
+/// # Safety
+/// The lock is held on the waiter's behalf.
+#[inline(always)]
+pub(crate) unsafe fn commit(ticket: &Ticket, lock: &RawLock) {
+    ticket.arm();
+    // SAFETY: the caller vouches.
+    unsafe { lock.unlock() };
+}
+
+fn sleep(parker: &'static Parker) -> Wake {
+    parker.sleeper.sleep();
+    let why = parker.ticket.take();
+    parker.give_back();
+    why
+}
+
+/// # Safety
+/// One owner: the caller is the goroutine.
+#[inline(always)]
+unsafe fn note(gp: Gp, reason: WaitReason, object: *const ()) {
+    // SAFETY: the caller is the goroutine, which runs.
+    unsafe {
+        (*gp.running()).reason = reason;
+        (*gp.running()).object = object;
+    }
+}
+
+/// Switches from the goroutine to g0. Returns when some M resumes it.
+///
+/// # Safety
+/// The caller is the goroutine `gp`, and what `action` points at outlives the call.
+#[inline(always)]
+unsafe fn leave(gp: Gp, action: Action) {
+    let m = M::current().expect("a goroutine runs on an M");
+    m.action.set(action);
+    // SAFETY: one owner: we are the goroutine; g0 waits in `execute` with its stack pointer stored. No reference to
+    // the M or anything of this thread's is used after the switch.
+    unsafe {
+        let running = gp.running();
+        let fiber = (*running).stack.fiber();
+        fiber.leave_for(&m.g0_fiber);
+        arch::switch(&raw mut (*running).sp, m.g0_sp.get(), 0);
+        fiber.arrived(None);
+    }
+}
+
+/// The others first, then the caller again: Go's `runtime.Gosched`.
+///
+/// Puts the calling goroutine at the tail of its P's queue; with nothing else to run it returns at once. On a plain
+/// thread it is the thread's own yield.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::current_thread() }.unwrap();
+/// rt.run(|| {
+///     let h = sixtyone::spawn(|| 61);
+///     while !h.is_finished() {
+///         sixtyone::yield_now();
+///     }
+/// });
+/// ```
+pub fn yield_now() {
+    let Some(m) = M::current() else { return std::thread::yield_now() };
+    let Some(gp) = m.cur.get() else { return std::thread::yield_now() };
+    let alone = m.with_p(|p| p.is_some_and(|p| p.next.is_empty() && p.own().lrq.is_empty()))
+        && m.rt.grq.len() == 0
+        && !m.rt.closing();
+    if !alone {
+        // SAFETY: the caller is `gp`.
+        unsafe { leave(gp, Action::Yield) };
+    }
+}
+
+/// Makes a waiter run again. The caller has won its ticket, and does not touch its node afterwards.
+#[inline]
+pub(crate) fn ready(who: Who) {
+    #[cfg(sixtyone_chaos)]
+    if super::chaos::drops_this_ready() {
+        return;
+    }
+    match who {
+        Who::G(gp) => ready_g(gp),
+        Who::Thread(parker) => parker.sleeper.notify(),
+    }
+}
+
+/// Makes a goroutine runnable that nobody else can reach: readied by its waker, or just spawned.
+#[inline]
+pub(crate) fn ready_g(gp: Gp) {
+    if let Some(m) = M::current()
+        && std::ptr::eq(Arc::as_ptr(&m.rt).cast(), gp.rt())
+    {
+        let left = m.with_p(|p| match p {
+            Some(p) => {
+                p.stats.readied.add(1);
+                m.rt.run_next(p, gp);
+                None
+            }
+            None => Some(gp),
+        });
+        if left.is_none() {
+            return;
+        }
+    }
+    ready_elsewhere(gp);
+}
+
+#[cold]
+fn ready_elsewhere(gp: Gp) {
+    let rt = gp.rt().cast::<Shared>();
+    // SAFETY: a claimed goroutine keeps its runtime's memory: who drops a runtime waits until every claimed one is in
+    // a queue, and a spawner has the runtime anyway. From here on our own count does.
+    let rt = unsafe {
+        Arc::increment_strong_count(rt);
+        Arc::from_raw(rt)
+    };
+    rt.stats.readied.add_shared(1);
+    rt.inject(gp);
+}
+
+/// Wins and readies every waiter of a queue, a few at a time so that the lock is never held for long.
+/// `next` takes some claimed nodes' owners off the queue, under its lock, into the array; it says how many.
+pub(crate) fn ready_all(mut next: impl FnMut(&mut [Option<Who>; READY_BATCH]) -> usize) {
+    loop {
+        let mut batch = [None; READY_BATCH];
+        let n = next(&mut batch);
+        batch.iter_mut().take(n).filter_map(Option::take).for_each(ready);
+        if n < READY_BATCH {
+            return;
+        }
+    }
+}
+
+/// Waiters won under one hold of a queue's lock.
+pub(crate) const READY_BATCH: usize = 32;
+
+/// Fills a batch of [`ready_all`] from a queue.
+pub(crate) fn claim_batch(
+    queue: &mut super::waitq::WaitQueue,
+    why: Wake,
+    batch: &mut [Option<Who>; READY_BATCH],
+) -> usize {
+    for (n, place) in batch.iter_mut().enumerate() {
+        match queue.claim_first(why) {
+            // SAFETY: valid until `ready`, which comes later.
+            Some(node) => *place = Some(unsafe { who_of(node) }),
+            None => return n,
+        }
+    }
+    READY_BATCH
+}
+
+/// # Safety
+/// The node's owner was claimed by the caller, and not readied yet.
+unsafe fn who_of(node: std::ptr::NonNull<Waiter>) -> Who {
+    // SAFETY: the caller vouches.
+    unsafe { node.as_ref() }.who
+}

@@ -1,0 +1,345 @@
+//! g0: the loop of an M, and both ends of a goroutine's life on its stack.
+//!
+//! ```text
+//!   schedule (g0) --- find_work ---> execute --- switch ---> entry: run closure, finish --.
+//!        ^                              ^                      ^                          |
+//!        |                              `--- Park, Yield ------|--- switch ---------------|
+//!        `------------------------------------- Exit: the stack waits for the next -------'
+//!                                               fresh goroutine, in `entry`'s loop
+//! ```
+//!
+//! A goroutine that ends leaves its stack to its M, standing in `entry`'s loop. If the next G to run is fresh, it
+//! goes on there: no stack is fetched, nothing is laid out (54 ns for spawn and run of each of a million).
+//! Everything that is user code (the closure, drops of results, reports) runs on the goroutine's own stack.
+#![expect(unsafe_code, reason = "switches to goroutines and back")]
+
+use super::close;
+use super::find;
+use super::m::{Action, M};
+use super::park::{commit, ready};
+use super::runtime::OnPanic;
+use crate::arch;
+use crate::g::status::End;
+use crate::g::task::Payload;
+use crate::g::ticket::Wake;
+use crate::g::{Gp, Running, WaitReason, flag, slab};
+use crate::stack::{Class, Stack, pool};
+use crate::sys::{clock, tls};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+/// How long no goroutine may get on, for want of stacks, before the process gives up.
+const STACK_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs goroutines until the runtime closes or `m.until` has ended.
+pub(crate) fn schedule(m: &M) {
+    let mut starved = None;
+    while let Some(gp) = find::find_work(m) {
+        // SAFETY: one owner: `find_work` took it out of its queue.
+        if unsafe { execute(m, gp, &mut starved) } {
+            return;
+        }
+    }
+}
+
+/// Runs one goroutine until it parks, yields or ends. True if it was the one this loop is for, and ended.
+///
+/// # Safety
+/// One owner: the caller took `gp` out of a queue. On g0.
+unsafe fn execute(m: &M, gp: Gp, starved: &mut Option<Starved>) -> bool {
+    // SAFETY: one owner: us, until the switch; then the goroutine; then us again, until the commit of its action.
+    unsafe {
+        let fresh = *gp.flags() & flag::FRESH != 0;
+        if fresh && !provide_stack(m, gp) {
+            starve(m, gp, starved);
+            return false;
+        }
+        *starved = None;
+        m.cur.set(Some(gp));
+        let (sp, fiber) = if fresh {
+            let sp = m.spare_sp.get();
+            let stack = m.entering.take().expect("provided");
+            let fiber = stack.fiber();
+            m.entering.set(Some(stack));
+            (sp, fiber)
+        } else {
+            ((*gp.running()).sp, (*gp.running()).stack.fiber())
+        };
+        m.seat.set_in_user(true);
+        m.g0_fiber.leave_for(fiber);
+        arch::switch(m.g0_sp.as_ptr(), sp, std::ptr::from_ref(m) as usize);
+        m.g0_fiber.arrived(Some(fiber));
+        m.seat.set_in_user(false);
+        m.cur.set(None);
+        after(m, gp)
+    }
+}
+
+/// What the goroutine asked for when it left.
+///
+/// # Safety
+/// As `execute`.
+#[inline(always)]
+unsafe fn after(m: &M, gp: Gp) -> bool {
+    // SAFETY: one owner: us, until the commit.
+    unsafe {
+        match m.action.replace(Action::None) {
+            Action::Park(lock) => {
+                m.with_p(|p| p.map(|p| p.stats.parks.add(1)));
+                // The parked one keeps the lock alive: it returns only after this.
+                commit(gp.ticket(), &*lock);
+            }
+            Action::ParkIf(f, data) => {
+                m.with_p(|p| p.map(|p| p.stats.parks.add(1)));
+                let epoch = gp.ticket().epoch();
+                gp.ticket().arm();
+                if !f(data) && gp.ticket().claim(epoch, Wake::Handed) {
+                    ready(crate::g::waiter::Who::G(gp));
+                }
+            }
+            Action::Yield => {
+                let left = m.with_p(|p| match p {
+                    Some(p) => {
+                        m.rt.run_last(p, gp);
+                        None
+                    }
+                    None => Some(gp),
+                });
+                if let Some(gp) = left {
+                    m.rt.inject(gp);
+                }
+            }
+            Action::Exit(stack) => {
+                let ended = m.with_p(|p| p.map(|p| p.stats.ended.add(1)));
+                if ended.is_none() {
+                    m.rt.stats.ended.add_shared(1);
+                }
+                keep(m, stack);
+                return m.until.get() == Some(gp);
+            }
+            Action::None => unreachable!("a goroutine came to g0 without saying why"),
+        }
+    }
+    false
+}
+
+/// The stack of an ended goroutine becomes the spare one. What was spare goes to the P, or the process.
+fn keep(m: &M, stack: Stack) {
+    if let Some(old) = m.spare.replace(Some(stack)) {
+        give(m, old);
+    }
+}
+
+fn give(m: &M, stack: Stack) {
+    let left = m.with_p(|p| match p {
+        Some(p) => {
+            p.give_stack(stack);
+            None
+        }
+        None => Some(stack),
+    });
+    pool::give(left.into_iter());
+}
+
+/// Gives the spare stack away: the M is about to sleep or end.
+pub(crate) fn drop_spare(m: &M) {
+    if let Some(stack) = m.spare.take() {
+        give(m, stack);
+    }
+}
+
+/// Finds a stack for a fresh goroutine: `m.entering`, with its stack pointer in `m.spare_sp`.
+///
+/// # Safety
+/// One owner: the caller, of a fresh goroutine.
+unsafe fn provide_stack(m: &M, gp: Gp) -> bool {
+    // SAFETY: the caller is the owner.
+    let (cold, id) = unsafe { (gp.cold(), gp.id()) };
+    let class = cold.and_then(|c| c.stack_size).and_then(Class::for_size).unwrap_or(m.rt.class);
+    let stack = match m.spare.take() {
+        Some(stack) if stack.class() == class => {
+            m.with_p(|p| p.map(|p| p.stats.stacks_reused.add(1)));
+            stack
+        }
+        other => {
+            if let Some(stack) = other {
+                give(m, stack);
+            }
+            let made = pool::made();
+            let taken = m.with_p(|p| match p {
+                Some(p) => p.take_stack(class),
+                None => {
+                    let mut one = Vec::new();
+                    pool::take(class, &mut one, 1).map(|()| one.remove(0))
+                }
+            });
+            let Ok(stack) = taken else { return false };
+            if pool::made() == made {
+                m.with_p(|p| p.map(|p| p.stats.stacks_reused.add(1)));
+            }
+            // SAFETY: a free stack, ours; its first frame fits.
+            m.spare_sp.set(unsafe { arch::prepare(stack.first_frame(), entry) });
+            stack
+        }
+    };
+    stack.set_owner(id.0, cold.and_then(|c| c.name.as_deref()));
+    m.entering.set(Some(stack));
+    true
+}
+
+/// Since when this M has found only goroutines that need a stack, while nobody else ran one.
+struct Starved(Instant);
+
+/// No stack is to be had: the goroutine waits at the head of the GRQ while a running one may free a stack.
+#[cold]
+fn starve(m: &M, gp: Gp, starved: &mut Option<Starved>) {
+    let now = clock::now();
+    if m.rt.someone_else_in_user(&m.seat) {
+        *starved = None;
+    }
+    let since = starved.get_or_insert(Starved(now)).0;
+    if now.duration_since(since) > STACK_PATIENCE {
+        let metrics = m.rt.metrics();
+        let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+        eprintln!(
+            "fatal error: no address space or memory for another goroutine's stack of {} KiB; {} goroutines are alive, \
+             {} stacks were made, guards are {:?}.\nvm.max_map_count is {}; see also `ulimit -v` and \
+             vm.overcommit_memory. Fewer goroutines at once, or smaller stacks (runtime::Builder::stack_size), need less.",
+            m.rt.class.size() / 1024,
+            metrics.goroutines,
+            metrics.stacks_made,
+            pool::guards(),
+            limit.trim(),
+        );
+        std::process::abort();
+    }
+    std::thread::yield_now();
+    if let Err(gp) = m.rt.grq.push_front(gp) {
+        m.rt.leave_behind(gp);
+    }
+}
+
+/// Where every stack's first frame is: runs one goroutine after the other. The word is the M that switched here.
+unsafe extern "C" fn entry(word: usize) -> ! {
+    let mut word = word;
+    let mut first = true;
+    loop {
+        // SAFETY: `execute` switched here, with its M, a fresh goroutine and this stack in it. `run` leaves the
+        // closure's panic in the result; nothing unwinds past here. After `run`, the M may be another one.
+        word = unsafe {
+            let (gp, stack) = {
+                let m = &*(word as *const M);
+                (m.cur.get(), m.entering.take().expect("entered with its stack"))
+            };
+            let gp = gp.expect("entered with a goroutine");
+            let fiber = stack.fiber();
+            if first {
+                fiber.arrived(None);
+                first = false;
+            }
+            *gp.flags() &= !flag::FRESH;
+            let running = Running {
+                sp: std::ptr::null_mut(),
+                stack: stack.alias(),
+                reason: WaitReason::None,
+                object: std::ptr::null(),
+            };
+            (gp.code().run)(gp, running);
+            finish(gp);
+            let m = M::current().expect("a goroutine runs on an M");
+            m.action.set(Action::Exit(stack));
+            fiber.leave_for(&m.g0_fiber);
+            let word = arch::switch(m.spare_sp.as_ptr(), m.g0_sp.get(), 0);
+            fiber.arrived(None);
+            word
+        };
+    }
+}
+
+/// The result is stored: tells whoever wants it, or drops it. On the goroutine's own stack.
+///
+/// # Safety
+/// One owner: the goroutine `gp`, which has run.
+unsafe fn finish(gp: Gp) {
+    tls::assert_no_locks();
+    // SAFETY: one owner: us, until `Status::finish` says otherwise.
+    unsafe {
+        if M::current().is_some_and(|m| m.rt.on_panic == OnPanic::Abort) && (gp.code().panicked)(gp) {
+            report(gp, None);
+            eprintln!("sixtyone: the runtime was built with OnPanic::Abort");
+            std::process::abort();
+        }
+        match gp.status().finish() {
+            End::Handles => {}
+            End::Joined => {
+                let node = (*gp.joiner()).expect("JOINER is set after the node");
+                if node.as_ref().claim(Wake::Handed) {
+                    let who = node.as_ref().who;
+                    ready(who);
+                }
+            }
+            End::Mine => discard(gp),
+        }
+    }
+}
+
+/// Drops the result of an ended goroutine, reports a panic that nobody will ever see otherwise, frees the slot.
+///
+/// # Safety
+/// The caller owns the result, by `Status`.
+pub(crate) unsafe fn discard(gp: Gp) {
+    // SAFETY: the caller is the owner.
+    unsafe {
+        match catch_unwind(AssertUnwindSafe(|| (gp.code().discard)(gp))) {
+            Ok(None) => {}
+            Ok(Some(payload)) if payload.is::<close::RuntimeDropped>() => {}
+            Ok(Some(payload)) | Err(payload) => {
+                report(gp, Some(&payload));
+                // A payload whose drop panics: nobody is left to tell.
+                if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                    std::mem::forget(second);
+                }
+            }
+        }
+        free(gp);
+    }
+}
+
+/// Makes the slot available again.
+///
+/// # Safety
+/// The caller owns the ended goroutine; its result is gone.
+pub(crate) unsafe fn free(gp: Gp) {
+    // SAFETY: the caller is the owner.
+    if !unsafe { gp.clear() } {
+        return;
+    }
+    let left = M::current().map_or(Some(gp), |m| {
+        m.with_p(|p| match p {
+            Some(p) => {
+                p.give_g(gp);
+                None
+            }
+            None => Some(gp),
+        })
+    });
+    slab::give(left.into_iter());
+}
+
+/// Says on standard error that a goroutine panicked and nobody joins it.
+///
+/// # Safety
+/// The caller owns the goroutine.
+unsafe fn report(gp: Gp, payload: Option<&Payload>) {
+    // SAFETY: the caller is the owner.
+    let (id, site, name) = unsafe { (gp.id(), gp.site(), gp.cold().and_then(|c| c.name.as_deref())) };
+    let name = name.map(|n| format!(" '{n}'")).unwrap_or_default();
+    let what = payload.map_or("", |p| {
+        p.downcast_ref::<&'static str>()
+            .copied()
+            .or_else(|| p.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("(a payload that is no string)")
+    });
+    let colon = if what.is_empty() { "" } else { ": " };
+    eprintln!("sixtyone: goroutine {id}{name}, spawned at {site}, panicked and nobody joins it{colon}{what}");
+}

@@ -1,0 +1,332 @@
+//! One runtime: what its Ms share, and the handle that users hold.
+
+use super::close;
+use super::idle::{Idle, Woke};
+use super::m::Seat;
+use super::p::{OwnedP, P};
+use super::stats::{Metrics, Stats};
+use super::sysmon::Sysmon;
+use super::{spawn, start};
+use crate::g::list::GList;
+use crate::g::{Cold, Gp};
+use crate::prim::Sleeper;
+use crate::runq::global::Global;
+use crate::runq::local::CAPACITY;
+use crate::stack::{Class, MAIN_SIZE};
+use crate::task::JoinHandle;
+use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
+use std::io;
+use std::panic::{Location, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::ThreadId;
+
+/// What happens when a goroutine panics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnPanic {
+    /// The panic ends that goroutine and reaches whoever joins it, as with `std::thread`.
+    #[default]
+    Continue,
+    /// The process aborts, as a Go program does.
+    Abort,
+}
+
+/// Who runs the goroutines.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// Threads of the runtime's own.
+    Threads,
+    /// The thread that calls `run`: the first that does, and no other.
+    CurrentThread(Mutex<Option<ThreadId>>),
+}
+
+/// An M's seat and its thread, if the runtime made it.
+pub(crate) type Crew = Vec<(Arc<Seat>, Option<std::thread::JoinHandle<()>>)>;
+
+/// What the Ms of one runtime share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) ps: Box<[P]>,
+    pub(crate) grq: CachePadded<Global>,
+    pub(crate) idle: CachePadded<Idle>,
+    closing: AtomicBool,
+    slice: AtomicU32,
+    kick_gap: AtomicU32,
+    pub(crate) max_spinning: usize,
+    pub(crate) kind: Kind,
+    pub(crate) class: Class,
+    pub(crate) on_panic: OnPanic,
+    pub(crate) thread_name: String,
+    pub(crate) crew: Mutex<Crew>,
+    /// An M has left its loop: for who waits in `close`.
+    pub(crate) left: Sleeper,
+    /// Goroutines that found the GRQ closed; see [`close`].
+    pub(crate) leftovers: Mutex<GList>,
+    pub(crate) sysmon: Sysmon,
+    /// What is done without a P.
+    pub(crate) stats: CachePadded<Stats>,
+}
+
+/// What a [`Shared`] is made of.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) procs: usize,
+    pub(crate) class: Class,
+    pub(crate) on_panic: OnPanic,
+    pub(crate) thread_name: String,
+    pub(crate) seed: u64,
+    pub(crate) current_thread: bool,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config) -> Shared {
+        let procs = config.procs as u32;
+        let cpus = num_cpus::get();
+        Shared {
+            ps: (0..procs).map(|i| P::new(i, config.class, config.seed)).collect(),
+            grq: CachePadded::new(Global::new()),
+            idle: CachePadded::new(Idle::new(procs)),
+            closing: AtomicBool::new(false),
+            slice: AtomicU32::new(0),
+            kick_gap: AtomicU32::new(0),
+            // A spinner on the only core keeps the others from what it waits for.
+            max_spinning: if cpus == 1 || procs == 1 { 0 } else { (cpus.min(config.procs) / 2).max(1) },
+            kind: if config.current_thread { Kind::CurrentThread(Mutex::new(None)) } else { Kind::Threads },
+            class: config.class,
+            on_panic: config.on_panic,
+            thread_name: config.thread_name,
+            crew: Mutex::new(Vec::new()),
+            left: Sleeper::new(),
+            leftovers: Mutex::new(GList::new()),
+            sysmon: Sysmon::new(),
+            stats: CachePadded::new(Stats::default()),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn start_closing(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    /// See [`find`](super::find).
+    #[inline(always)]
+    pub(crate) fn slice(&self) -> u32 {
+        self.slice.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn end_slice(&self) {
+        self.slice.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// See [`find`](super::find).
+    pub(crate) fn kick_gap(&self) -> u32 {
+        self.kick_gap.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_kick_gap(&self, ticks: u32) {
+        self.kick_gap.store(ticks, Ordering::Relaxed);
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        let mut metrics = Metrics::sum(self.ps.iter().map(|p| &p.stats).chain([&*self.stats]));
+        metrics.stacks_made = crate::stack::pool::made();
+        metrics
+    }
+
+    /// Work was published: sees to it that an idle P takes part.
+    #[inline]
+    pub(crate) fn wake(self: &Arc<Self>) {
+        let woke = self.idle.wake();
+        self.see_to(woke);
+    }
+
+    /// Does what is left to do after a wake.
+    #[inline]
+    pub(crate) fn see_to(self: &Arc<Self>, woke: Woke) {
+        match woke {
+            Woke::Nobody => {}
+            Woke::One => self.stats.wakes.add_shared(1),
+            Woke::NeedsThread(token) => start::start_m(self, token),
+        }
+    }
+
+    /// Puts a G into the `next` slot; what lay there goes to the queue's tail.
+    #[inline]
+    pub(crate) fn run_next(self: &Arc<Self>, p: &mut OwnedP, gp: Gp) {
+        match p.next.put(gp) {
+            Some(old) => self.run_last(p, old),
+            None => {
+                let counts = self.idle.counts();
+                if counts.idle() > 0 && counts.spinning() == 0 {
+                    self.kick(p);
+                }
+            }
+        }
+    }
+
+    /// `next` was filled beside an idle P: has an M watch it, unless that was in vain of late.
+    #[cold]
+    fn kick(self: &Arc<Self>, p: &mut OwnedP) {
+        let tick = p.stats.ticks.get();
+        if tick >= p.own().kick_at {
+            p.own().kick_at = tick + u64::from(self.kick_gap());
+            self.wake();
+        }
+    }
+
+    /// Puts a G at the tail of the LRQ, for all to take.
+    #[inline]
+    pub(crate) fn run_last(self: &Arc<Self>, p: &mut OwnedP, gp: Gp) {
+        self.enqueue(p, gp);
+        self.wake();
+    }
+
+    /// The same, without a word to anyone.
+    #[inline]
+    pub(crate) fn enqueue(&self, p: &mut OwnedP, gp: Gp) {
+        if p.own().lrq.is_full() {
+            self.overflow(p);
+        }
+        p.own().lrq.push(gp);
+    }
+
+    /// Moves the older half of a full LRQ to the GRQ.
+    #[cold]
+    fn overflow(&self, p: &mut OwnedP) {
+        p.stats.overflows.add(1);
+        let mut half = GList::new();
+        for gp in std::iter::from_fn(|| p.own().lrq.pop()).take(CAPACITY / 2) {
+            half.push_back(gp);
+        }
+        if let Err(mut half) = self.grq.push_all(half) {
+            self.leftovers.lock().append(&mut half);
+        }
+    }
+
+    /// Puts a G into the GRQ.
+    pub(crate) fn inject(self: &Arc<Self>, gp: Gp) {
+        match self.grq.push(gp) {
+            Ok(()) => self.wake(),
+            Err(gp) => self.leave_behind(gp),
+        }
+    }
+
+    /// The runtime is closing: the G is buried by who ends last.
+    pub(crate) fn leave_behind(&self, gp: Gp) {
+        self.leftovers.lock().push_back(gp);
+    }
+
+    /// Whether a goroutine runs on another M than that of `seat`.
+    pub(crate) fn someone_else_in_user(&self, seat: &Arc<Seat>) -> bool {
+        self.crew.lock().iter().any(|(other, _)| !Arc::ptr_eq(other, seat) && other.in_user())
+    }
+}
+
+/// A scheduler with its goroutines: Go's runtime, as a value.
+///
+/// Made by [`Runtime::new`], [`Runtime::current_thread`] or [`Runtime::builder`]. Dropping it ends its threads; see
+/// `Drop` below for what becomes of goroutines that have not ended.
+///
+/// ```
+/// // SAFETY: nothing in here keeps a thread-local borrowed over a call that may block.
+/// let rt = unsafe { sixtyone::Runtime::new() }?;
+/// let sum = rt.run(|| {
+///     let hs: Vec<_> = (1..=10).map(|i| sixtyone::spawn(move || i)).collect();
+///     hs.into_iter().map(|h| h.join().unwrap()).sum::<i32>()
+/// });
+/// assert_eq!(sum, 55);
+/// # std::io::Result::Ok(())
+/// ```
+///
+/// # Drop
+/// Goroutines that run go on until they next block, and then never run again. Those that wait or are queued never run
+/// again either: their stacks are kept as they are, neither unwound nor reused, and what they hold stays held.
+/// Closures that never ran are dropped. Whoever joins any of them gets an `Err` with [`RuntimeDropped`] in it.
+///
+/// [`RuntimeDropped`]: crate::runtime::RuntimeDropped
+#[derive(Debug)]
+pub struct Runtime {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Runtime {
+    /// Runs `f` as a main goroutine, on a stack of 8 MiB, and returns what it returns.
+    ///
+    /// Returns when `f` has, and, like Go, does not wait for other goroutines; they go on as long as the runtime
+    /// lives (on a current-thread runtime: during the next `run`). `run` may be called again, and from several threads
+    /// at once.
+    ///
+    /// # Panics
+    /// With what `f` panicked with. Inside a goroutine. On a current-thread runtime, if this thread is not the one that
+    /// called `run` first, or if it runs already. When there is no memory for the goroutine.
+    ///
+    /// ```
+    /// # // SAFETY: no thread-locals here.
+    /// let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+    /// let words = vec!["may", "borrow"];
+    /// assert_eq!(rt.run(|| words.len()), 2);
+    /// ```
+    #[track_caller]
+    pub fn run<F, T>(&self, f: F) -> T
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
+        assert!(
+            crate::task::current().is_none(),
+            "Runtime::run called inside a goroutine: call the closure, or spawn it"
+        );
+        let cold = Cold { name: Some("main".into()), stack_size: Some(MAIN_SIZE) };
+        let site = Location::caller();
+        let handle = start::run_main(&self.shared, f, Box::new(cold), site);
+        match handle.join() {
+            Ok(value) => value,
+            Err(payload) => resume_unwind(payload),
+        }
+    }
+
+    /// Starts a goroutine from any thread, before, during or after a `run`. On a current-thread runtime it runs while a
+    /// `run` does.
+    ///
+    /// # Panics
+    /// When there is no memory for the goroutine.
+    ///
+    /// ```
+    /// # // SAFETY: no thread-locals here.
+    /// let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+    /// assert_eq!(rt.spawn(|| 61).join().unwrap(), 61);
+    /// ```
+    #[track_caller]
+    pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let site = Location::caller();
+        spawn::spawn_on(&self.shared, f, site, None).unwrap_or_else(|e| spawn::no_memory(&e))
+    }
+
+    /// What the runtime has done so far.
+    pub fn metrics(&self) -> Metrics {
+        self.shared.metrics()
+    }
+
+    pub(crate) fn start(config: Config) -> io::Result<Runtime> {
+        crate::stack::fault::install()?;
+        let shared = Arc::new(Shared::new(config));
+        start::start_crew(&shared)?;
+        Ok(Runtime { shared })
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        close::close(&self.shared);
+    }
+}

@@ -1,0 +1,109 @@
+//! Spawning: a slot, the closure into it, and into a queue with it. No allocation, no stack.
+#![expect(unsafe_code, reason = "fills goroutine slots; main goroutines borrow")]
+
+use super::m::M;
+use super::p::fresh_id;
+use super::park::ready_g;
+use super::runtime::Shared;
+use crate::g::{Cold, Gp, Spawn, slab, task};
+use crate::task::JoinHandle;
+use std::io;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// Starts a goroutine of `rt`. The error says why there is no memory for it.
+#[inline]
+pub(crate) fn spawn_on<F, T>(
+    rt: &Arc<Shared>,
+    f: F,
+    site: &'static Location<'static>,
+    cold: Option<Box<Cold>>,
+) -> io::Result<JoinHandle<T>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    // SAFETY: nothing is borrowed; both may go to any thread.
+    unsafe { spawn_unchecked(rt, f, site, cold) }
+}
+
+/// Starts a goroutine on the runtime of the caller's M, whose closure and result may borrow.
+///
+/// # Safety
+/// What they borrow outlives the goroutine.
+#[inline]
+pub(crate) unsafe fn spawn_unchecked<F, T>(
+    rt: &Arc<Shared>,
+    f: F,
+    site: &'static Location<'static>,
+    cold: Option<Box<Cold>>,
+) -> io::Result<JoinHandle<T>>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    // SAFETY: the slot is ours until `ready_g`; the caller vouches for the lifetimes.
+    unsafe {
+        let gp = slot(rt, f, site, cold)?;
+        ready_g(gp);
+        Ok(JoinHandle::of(gp))
+    }
+}
+
+/// Starts a main goroutine: at the GRQ, since the caller is no goroutine. What it borrows is the business of
+/// `Runtime::run`, which returns only when it has ended.
+pub(crate) fn spawn_main<F, T>(
+    rt: &Arc<Shared>,
+    f: F,
+    site: &'static Location<'static>,
+    cold: Box<Cold>,
+) -> io::Result<JoinHandle<T>>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    // SAFETY: the caller, `Runtime::run`, joins it before it returns.
+    unsafe { spawn_unchecked(rt, f, site, Some(cold)) }
+}
+
+/// # Safety
+/// As `spawn_unchecked`.
+#[inline]
+unsafe fn slot<F, T>(
+    rt: &Arc<Shared>,
+    f: F,
+    site: &'static Location<'static>,
+    cold: Option<Box<Cold>>,
+) -> io::Result<Gp>
+where
+    F: FnOnce() -> T,
+{
+    let local = M::current().filter(|m| Arc::ptr_eq(&m.rt, rt)).and_then(|m| {
+        m.with_p(|p| {
+            p.map(|p| {
+                p.stats.spawned.add(1);
+                p.take_g().map(|gp| (gp, p.take_id()))
+            })
+        })
+    });
+    let (gp, id) = match local {
+        Some(taken) => taken?,
+        None => {
+            let mut one = Vec::with_capacity(1);
+            slab::take(&mut one, 1)?;
+            rt.stats.spawned.add_shared(1);
+            (one.remove(0), fresh_id())
+        }
+    };
+    let spawn = Spawn { id, site, cold, handle: true, rt: Arc::as_ptr(rt).cast() };
+    // SAFETY: one owner: taken just now. The caller vouches for the lifetimes.
+    unsafe { task::init::<F, T>(gp, f, spawn) };
+    Ok(gp)
+}
+
+/// The panic of a spawn that has no way to return an error.
+#[track_caller]
+#[cold]
+pub(crate) fn no_memory(e: &io::Error) -> ! {
+    panic!("no memory for another goroutine ({e}); task::Builder::spawn returns this as an error")
+}

@@ -1,0 +1,155 @@
+//! Starting threads: Ms, sysmon, and the loan of the caller's thread to a current-thread runtime.
+
+use super::close;
+use super::idle::PToken;
+use super::m::{Installed, M, Seat};
+use super::run::{drop_spare, schedule};
+use super::runtime::{Kind, Shared};
+use super::{spawn, sysmon};
+use crate::g::Cold;
+use crate::sys::mem;
+use crate::task::JoinHandle;
+use std::io;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// Starts what a new runtime needs: sysmon, and one M so that there is one whatever comes.
+pub(crate) fn start_crew(rt: &Arc<Shared>) -> io::Result<()> {
+    let fail = |e| {
+        close::close(rt);
+        Err(e)
+    };
+    if let Err(e) = sysmon::start(rt) {
+        return fail(e);
+    }
+    match rt.kind {
+        Kind::CurrentThread(_) => rt.crew.lock().push((Arc::new(Seat::new()), None)),
+        Kind::Threads => {
+            // Counted as a spinner, as every M that starts with a P.
+            let Some(token) = rt.idle.take_first() else { return Ok(()) };
+            if let Err((e, token)) = thread_for(rt, token) {
+                rt.idle.no_thread(token);
+                return fail(e);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Starts an M with this P; it is counted as spinning. If no thread can be had the P stays idle, and the work waits for
+/// an M that runs, or for sysmon's next look.
+#[cold]
+pub(crate) fn start_m(rt: &Arc<Shared>, token: PToken) {
+    if matches!(rt.kind, Kind::CurrentThread(_)) {
+        rt.idle.no_thread(token);
+        return;
+    }
+    if let Err((_, token)) = thread_for(rt, token) {
+        rt.idle.no_thread(token);
+    }
+}
+
+fn thread_for(rt: &Arc<Shared>, token: PToken) -> Result<(), (io::Error, PToken)> {
+    let seat = Arc::new(Seat::new());
+    seat.bed.make(token);
+    let mut crew = rt.crew.lock();
+    let name = format!("{}-{}", rt.thread_name, crew.len());
+    let thread = std::thread::Builder::new().name(name).spawn({
+        let (rt, seat) = (Arc::clone(rt), Arc::clone(&seat));
+        move || m_main(rt, seat)
+    });
+    match thread {
+        Ok(thread) => {
+            crew.push((seat, Some(thread)));
+            Ok(())
+        }
+        Err(e) => Err((e, seat.bed.unmake().expect("nobody else knows of this bed"))),
+    }
+}
+
+/// An M's thread.
+fn m_main(rt: Arc<Shared>, seat: Arc<Seat>) {
+    if let Err(e) = mem::ensure_signal_stack() {
+        eprintln!("sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}");
+    }
+    let m = M::new(rt, seat);
+    if let Some(token) = m.seat.bed.unmake() {
+        m.hold(token);
+        m.spinning.set(true);
+        m.rt.sysmon.rouse();
+        let _installed = Installed::new(&m);
+        schedule(&m);
+    }
+    drop_spare(&m);
+    m.release();
+    // A plain thread again: what this M left behind may be dropped here.
+    close::bury_all(&m.rt);
+    m.seat.set_exited();
+    m.rt.left.notify();
+}
+
+/// Starts a main goroutine. A current-thread runtime runs it on this thread, until it has ended; then, and on other
+/// runtimes when the handle says so, the result is there.
+#[track_caller]
+pub(crate) fn run_main<F, T>(
+    rt: &Arc<Shared>,
+    f: F,
+    cold: Box<Cold>,
+    site: &'static Location<'static>,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    match &rt.kind {
+        Kind::Threads => spawn_main(rt, f, cold, site),
+        Kind::CurrentThread(owner) => {
+            let me = std::thread::current().id();
+            let owner = *owner.lock().get_or_insert(me);
+            assert!(
+                owner == me,
+                "a current-thread runtime belongs to the thread that first called run on it"
+            );
+            let seat = Arc::clone(&rt.crew.lock()[0].0);
+            if let Err(e) = mem::ensure_signal_stack() {
+                eprintln!("sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}");
+            }
+            // A waker that came too early may be holding the P for a moment.
+            let token = std::iter::repeat_with(|| rt.idle.take_p())
+                .find_map(|token| {
+                    token.or_else(|| {
+                        std::thread::yield_now();
+                        None
+                    })
+                })
+                .expect("endless");
+            let handle = spawn_main(rt, f, cold, site);
+            let m = M::new(Arc::clone(rt), seat);
+            m.hold(token);
+            m.until.set(Some(handle.gp()));
+            rt.sysmon.rouse();
+            {
+                let _installed = Installed::new(&m);
+                schedule(&m);
+            }
+            drop_spare(&m);
+            if let Some(token) = m.release() {
+                rt.idle.put_p(token);
+            }
+            handle
+        }
+    }
+}
+
+fn spawn_main<F, T>(
+    rt: &Arc<Shared>,
+    f: F,
+    cold: Box<Cold>,
+    site: &'static Location<'static>,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    spawn::spawn_main(rt, f, site, cold).unwrap_or_else(|e| spawn::no_memory(&e))
+}

@@ -1,0 +1,126 @@
+//! sysmon: the thread that watches the others, without a P.
+//!
+//! While goroutines run it looks around every [`PERIOD`]: it ends slices (see [`find`](super::find)) and finds what the
+//! quick paths may have missed: a `next` slot that nobody empties beside an idle P, queued work beside an idle P for
+//! which no thread could be had.
+//!
+//! When nothing has run for [`TRIM_AFTER`] it gives the memory of free stacks back and sleeps without a timeout:
+//! an idle runtime uses no CPU. The next M that gets to work rouses it.
+#![forbid(unsafe_code)]
+
+use super::runtime::Shared;
+use crate::prim::Sleeper;
+use crate::stack::pool;
+use crate::sys::clock;
+use parking_lot::Mutex;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Between two looks while goroutines run: also the length of a slice, Go's 10 ms.
+const PERIOD: Duration = Duration::from_millis(10);
+
+/// How long a runtime is idle before it gives memory back.
+const TRIM_AFTER: Duration = Duration::from_secs(1);
+
+/// What a runtime keeps of its sysmon.
+#[derive(Debug)]
+pub(crate) struct Sysmon {
+    sleeper: Sleeper,
+    /// Asleep without a timeout.
+    deep: AtomicBool,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Sysmon {
+    pub(crate) fn new() -> Sysmon {
+        Sysmon { sleeper: Sleeper::new(), deep: AtomicBool::new(false), thread: Mutex::new(None) }
+    }
+
+    /// An M gets to work.
+    #[inline]
+    pub(crate) fn rouse(&self) {
+        // ORDER: pairs with `watch`: its look at the idle count, or ours at `deep`, sees the other's change. (The count
+        // was changed by a SeqCst read-modify-write before.)
+        if self.deep.load(Ordering::SeqCst) && self.deep.swap(false, Ordering::SeqCst) {
+            self.sleeper.notify();
+        }
+    }
+
+    /// Ends it: the runtime is closing.
+    pub(crate) fn stop(&self) {
+        self.sleeper.notify();
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            // A panic of its own has been printed.
+            let _printed = thread.join();
+        }
+    }
+}
+
+/// Starts the thread.
+pub(crate) fn start(rt: &Arc<Shared>) -> io::Result<()> {
+    let name = format!("{}-sysmon", rt.thread_name);
+    let watched = Arc::clone(rt);
+    let thread = std::thread::Builder::new().name(name).spawn(move || watch(&watched))?;
+    *rt.sysmon.thread.lock() = Some(thread);
+    Ok(())
+}
+
+fn watch(rt: &Arc<Shared>) {
+    let mut idle_since: Option<Instant> = None;
+    let mut marks = vec![None; rt.ps.len()];
+    loop {
+        rt.sysmon.sleeper.sleep_for(Some(PERIOD));
+        if rt.closing() {
+            return;
+        }
+        if rt.idle.counts().idle() < rt.ps.len() {
+            idle_since = None;
+            rt.end_slice();
+            look(rt, &mut marks);
+            continue;
+        }
+        let now = clock::now();
+        if now.duration_since(*idle_since.get_or_insert(now)) < TRIM_AFTER {
+            look(rt, &mut marks);
+            continue;
+        }
+        idle_since = None;
+        trim(rt);
+        rt.sysmon.deep.store(true, Ordering::SeqCst);
+        // ORDER: see `rouse`.
+        if rt.idle.counts_seqcst().idle() == rt.ps.len() && !rt.closing() {
+            rt.sysmon.sleeper.sleep();
+        }
+        rt.sysmon.deep.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Finds work that waits beside an idle P.
+fn look(rt: &Arc<Shared>, marks: &mut [Option<u32>]) {
+    let mut stale = false;
+    for (p, mark) in rt.ps.iter().zip(marks) {
+        let now = p.next.age_mark();
+        stale |= now.is_some() && now == *mark;
+        *mark = now;
+    }
+    if stale || rt.work_queued() {
+        rt.wake();
+    }
+}
+
+/// Gives the free stacks' memory back, those that idle Ps keep included.
+fn trim(rt: &Arc<Shared>) {
+    let held: Vec<_> = std::iter::from_fn(|| rt.idle.take_p()).collect();
+    for token in held {
+        rt.idle.put_p(rt.flush_stacks(token));
+    }
+    pool::trim();
+    // While we held them, no idle P was to be seen.
+    if rt.work_queued() {
+        rt.wake();
+    }
+}

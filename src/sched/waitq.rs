@@ -1,0 +1,108 @@
+//! The queue of those who wait for one thing: a list through the waiters' own nodes.
+//!
+//! Lives under its owner's lock. First come, first served; O(1) to unlink from the middle.
+#![expect(unsafe_code, reason = "nodes lie in the waiters' frames")]
+
+use crate::g::ticket::Wake;
+use crate::g::waiter::Waiter;
+use std::ptr::NonNull;
+
+/// See the module's head.
+#[derive(Debug)]
+pub(crate) struct WaitQueue {
+    head: Option<NonNull<Waiter>>,
+    tail: Option<NonNull<Waiter>>,
+}
+
+// SAFETY: nodes are touched under the queue's lock only (invariant *node* of g::waiter).
+unsafe impl Send for WaitQueue {}
+
+impl WaitQueue {
+    pub(crate) const fn new() -> WaitQueue {
+        WaitQueue { head: None, tail: None }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_none()
+    }
+
+    /// At the tail.
+    ///
+    /// # Safety
+    /// The node stays where it is until it is off the queue, or for ever if its owner dies with its runtime.
+    #[inline]
+    pub(crate) unsafe fn push_back(&mut self, node: NonNull<Waiter>) {
+        // SAFETY: nodes in the queue are valid, and ours under the lock.
+        unsafe {
+            (*node.as_ptr()).next = None;
+            (*node.as_ptr()).prev = self.tail;
+            (*node.as_ptr()).queued = true;
+            match self.tail {
+                Some(tail) => (*tail.as_ptr()).next = Some(node),
+                None => self.head = Some(node),
+            }
+        }
+        self.tail = Some(node);
+    }
+
+    /// In front of all others: for one that was at the front already.
+    ///
+    /// # Safety
+    /// As `push_back`.
+    pub(crate) unsafe fn push_front(&mut self, node: NonNull<Waiter>) {
+        // SAFETY: nodes in the queue are valid, and ours under the lock.
+        unsafe {
+            (*node.as_ptr()).next = self.head;
+            (*node.as_ptr()).prev = None;
+            (*node.as_ptr()).queued = true;
+            match self.head {
+                Some(head) => (*head.as_ptr()).prev = Some(node),
+                None => self.tail = Some(node),
+            }
+        }
+        self.head = Some(node);
+    }
+
+    /// Takes a node off the queue, if it is on it.
+    ///
+    /// # Safety
+    /// The node is valid, and in this queue if in any.
+    #[inline]
+    pub(crate) unsafe fn unlink(&mut self, node: NonNull<Waiter>) {
+        // SAFETY: nodes in the queue are valid, and ours under the lock.
+        unsafe {
+            if !(*node.as_ptr()).queued {
+                return;
+            }
+            (*node.as_ptr()).queued = false;
+            let (prev, next) = ((*node.as_ptr()).prev, (*node.as_ptr()).next);
+            match prev {
+                Some(prev) => (*prev.as_ptr()).next = next,
+                None => self.head = next,
+            }
+            match next {
+                Some(next) => (*next.as_ptr()).prev = prev,
+                None => self.tail = prev,
+            }
+        }
+    }
+
+    /// Takes the first waiter that can still be won off the queue, and wins it. Those that cannot (dead, or woken by
+    /// something else and on their way here to unlink themselves) are taken off on the way.
+    ///
+    /// The node stays valid until `ready` is called for its `who`, and no longer.
+    #[inline]
+    pub(crate) fn claim_first(&mut self, why: Wake) -> Option<NonNull<Waiter>> {
+        loop {
+            let node = self.head?;
+            // SAFETY: nodes in the queue are valid, and ours under the lock.
+            unsafe {
+                self.unlink(node);
+                if node.as_ref().claim(why) {
+                    return Some(node);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `WaitGroup`: waits for a number of things to be done (lecture notes, Definition 2.21).
+//!
+//! A counter and a queue. `done` that reaches zero takes the queue's lock and wakes all; `wait` takes the lock, looks at
+//! the counter again, and queues. Whichever has the lock second sees the other.
+#![expect(unsafe_code, reason = "queues nodes that lie in the waiter's frame")]
+
+use crate::g::WaitReason;
+use crate::g::ticket::Wake;
+use crate::g::waiter::Waiter;
+use crate::prim::atomic::{AtomicUsize, Ordering};
+use crate::prim::{Lock, Rank};
+use crate::sched::park::{claim_batch, me, park, ready_all};
+use crate::sched::waitq::WaitQueue;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// A counter that can be waited for to reach zero; cloning it shares it. Go's `sync.WaitGroup`.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// # rt.run(|| {
+/// use sixtyone::sync::WaitGroup;
+/// let wg = WaitGroup::new();
+/// wg.add(2);
+/// for i in 0..2 {
+///     let wg = wg.clone();
+///     sixtyone::spawn(move || {
+///         println!("goroutine {i}");
+///         wg.done();
+///     });
+/// }
+/// wg.wait();
+/// # });
+/// ```
+#[derive(Clone, Debug)]
+pub struct WaitGroup(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    count: AtomicUsize,
+    waiters: Lock<WaitQueue>,
+}
+
+impl WaitGroup {
+    /// A counter of zero.
+    pub fn new() -> WaitGroup {
+        WaitGroup(Arc::new(Inner {
+            count: AtomicUsize::new(0),
+            waiters: Lock::new(Rank::Wait, WaitQueue::new()),
+        }))
+    }
+
+    /// Raises the counter by `n`.
+    ///
+    /// # Panics
+    /// When the counter overflows.
+    pub fn add(&self, n: usize) {
+        let before = self.0.count.fetch_add(n, Ordering::Relaxed);
+        if before.checked_add(n).is_none() {
+            self.0.count.fetch_sub(n, Ordering::Relaxed);
+            panic!("WaitGroup counter overflow");
+        }
+    }
+
+    /// Lowers the counter by one; at zero, whoever waits goes on.
+    ///
+    /// # Panics
+    /// "negative WaitGroup counter", if it was zero.
+    pub fn done(&self) {
+        // ORDER: release: what was done is seen by who waits; acquire: the last one passes on what the others did.
+        let before = self.0.count.fetch_sub(1, Ordering::AcqRel);
+        match before {
+            0 => {
+                self.0.count.fetch_add(1, Ordering::Relaxed);
+                panic!("negative WaitGroup counter");
+            }
+            1 => self.wake_all(),
+            _ => {}
+        }
+    }
+
+    #[cold]
+    fn wake_all(&self) {
+        ready_all(|batch| claim_batch(&mut self.0.waiters.lock(), Wake::Handed, batch));
+    }
+
+    /// Waits until the counter is zero. Blocks.
+    pub fn wait(&self) {
+        // ORDER: pairs with `done`.
+        if self.0.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let who = me();
+        let node = Waiter::new(who, std::ptr::null_mut());
+        let mut waiters = self.0.waiters.lock();
+        // ORDER: pairs with `done`. Not zero: who brings it there takes the lock after us.
+        if self.0.count.load(Ordering::Acquire) == 0 {
+            drop(waiters);
+            who.not_needed();
+            return;
+        }
+        // SAFETY: the node stays until we are woken. The lock is held, and part of `self`.
+        unsafe {
+            waiters.push_back(NonNull::from(&node));
+            park(who, waiters.into_raw(), WaitReason::WaitGroupWait, Arc::as_ptr(&self.0).cast());
+        }
+    }
+
+    /// Adds one, runs `f` as a goroutine, counts down when it has ended: Go's `WaitGroup.Go`. If `f` panics, that is
+    /// reported as for any detached goroutine, and still counts down.
+    ///
+    /// # Panics
+    /// As [`crate::spawn`].
+    ///
+    /// ```
+    /// # // SAFETY: no thread-locals here.
+    /// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+    /// # rt.run(|| {
+    /// let wg = sixtyone::sync::WaitGroup::new();
+    /// for i in 0..3 {
+    ///     wg.spawn(move || println!("goroutine {i}"));
+    /// }
+    /// wg.wait();
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn spawn<F: FnOnce() + Send + 'static>(&self, f: F) {
+        self.add(1);
+        let group = self.clone();
+        crate::spawn(move || {
+            crate::defer! { group.done() }
+            f();
+        });
+    }
+}
+
+impl Default for WaitGroup {
+    fn default() -> WaitGroup {
+        WaitGroup::new()
+    }
+}

@@ -1,0 +1,256 @@
+//! Goroutines as users see them: spawning, joining, names, scopes.
+#![expect(unsafe_code, reason = "a handle owns its goroutine's end, and its result")]
+
+mod scope;
+
+pub use scope::{Scope, ScopedJoinHandle, scope};
+
+pub use crate::g::GoroutineId;
+
+use crate::g::status::Detach;
+use crate::g::waiter::Waiter;
+use crate::g::{self, Cold, Gp, WaitReason};
+use crate::sched::m::M;
+use crate::sched::park::{me, park_if};
+use crate::sched::run::{discard, free};
+use crate::sched::runtime::Shared;
+use crate::sched::spawn::{no_memory, spawn_on};
+use crate::stack::Class;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// Starts a goroutine: Go's `go f()`.
+///
+/// It runs concurrently with the caller, in parallel if another P is idle. Dropping the handle detaches it. The closure
+/// and its result need no allocation if they fit into 56 bytes.
+///
+/// # Panics
+/// Outside a runtime. When there is no memory for it ([`Builder::spawn`] returns an error instead).
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// rt.run(|| {
+///     let h = sixtyone::spawn(|| 6 * 10 + 1);
+///     assert_eq!(h.join().unwrap(), 61);
+/// });
+/// ```
+#[track_caller]
+#[inline]
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let site = Location::caller();
+    match spawn_on(current_runtime("sixtyone::spawn"), f, site, None) {
+        Ok(handle) => handle,
+        Err(e) => no_memory(&e),
+    }
+}
+
+/// The runtime of the calling goroutine. Good until something may move it.
+#[track_caller]
+#[inline]
+pub(crate) fn current_runtime<'a>(what: &str) -> &'a Arc<Shared> {
+    match M::current().filter(|m| m.cur.get().is_some()) {
+        Some(m) => &m.rt,
+        None => outside(what),
+    }
+}
+
+#[track_caller]
+#[cold]
+fn outside(what: &str) -> ! {
+    panic!(
+        "{what} called outside a runtime: call it in a goroutine (inside Runtime::run), or use Runtime::spawn"
+    )
+}
+
+/// A goroutine with a name or a stack size of its own.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// # rt.run(|| {
+/// use sixtyone::task;
+/// let h = task::Builder::new().name("reader").stack_size(1 << 20).spawn(|| {
+///     task::current().unwrap().name().unwrap().to_owned()
+/// })?;
+/// assert_eq!(h.join().unwrap(), "reader");
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing until spawn"]
+pub struct Builder {
+    cold: Cold,
+}
+
+impl Builder {
+    /// No name, the runtime's stack size.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// What reports call the goroutine.
+    pub fn name(mut self, name: impl Into<String>) -> Builder {
+        self.cold.name = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// Usable bytes of stack, rounded up to a power of two of at least 32 KiB; at most 1 GiB.
+    pub fn stack_size(mut self, bytes: usize) -> Builder {
+        self.cold.stack_size = Some(bytes);
+        self
+    }
+
+    /// Starts the goroutine.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a stack of more than 1 GiB; `OutOfMemory` and the like if there is no memory for a goroutine.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    #[track_caller]
+    pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        if let Some(size) = self.cold.stack_size
+            && Class::for_size(size).is_none()
+        {
+            let what = format!("a stack size of {size} bytes: at most 1 GiB can be had");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        let site = Location::caller();
+        spawn_on(current_runtime("task::Builder::spawn"), f, site, Some(Box::new(self.cold)))
+    }
+}
+
+/// The calling goroutine, or None on a plain thread.
+///
+/// ```
+/// assert!(sixtyone::task::current().is_none());
+/// ```
+pub fn current() -> Option<Current> {
+    let gp = M::current()?.cur.get()?;
+    // SAFETY: one owner: the caller is the goroutine.
+    let (id, cold) = unsafe { (gp.id(), gp.cold()) };
+    Some(Current { id, name: cold.and_then(|c| c.name.clone()) })
+}
+
+/// What a goroutine knows of itself; see [`current`].
+#[derive(Clone, Debug)]
+pub struct Current {
+    id: GoroutineId,
+    name: Option<Box<str>>,
+}
+
+impl Current {
+    /// Its id.
+    pub fn id(&self) -> GoroutineId {
+        self.id
+    }
+
+    /// Its name, if its spawner gave it one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}
+
+/// The right to wait for a goroutine's end and to have its result. Dropping it detaches the goroutine.
+pub struct JoinHandle<T> {
+    gp: Gp,
+    result: PhantomData<T>,
+}
+
+// SAFETY: the handle gives away, once, a T that was made on another thread.
+unsafe impl<T: Send> Send for JoinHandle<T> {}
+// SAFETY: through `&JoinHandle` only atomics and what never changes can be seen.
+unsafe impl<T: Send> Sync for JoinHandle<T> {}
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> JoinHandle<T> {
+    /// The one handle of a goroutine that has just been made.
+    pub(crate) fn of(gp: Gp) -> JoinHandle<T> {
+        JoinHandle { gp, result: PhantomData }
+    }
+
+    pub(crate) fn gp(&self) -> Gp {
+        self.gp
+    }
+
+    /// Waits for the goroutine to end, and returns what it returned. Blocks.
+    ///
+    /// # Errors
+    /// The payload, if it panicked; a [`RuntimeDropped`](crate::runtime::RuntimeDropped), if its runtime was dropped
+    /// first.
+    ///
+    /// ```
+    /// # // SAFETY: no thread-locals here.
+    /// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+    /// # rt.run(|| {
+    /// let h = sixtyone::spawn(|| -> u32 { std::panic::resume_unwind(Box::new("gone")) });
+    /// assert_eq!(*h.join().unwrap_err().downcast::<&str>().unwrap(), "gone");
+    /// # });
+    /// ```
+    pub fn join(self) -> std::thread::Result<T> {
+        let gp = self.gp;
+        if !gp.status().is_done() {
+            let who = me();
+            let node = Waiter::new(who, std::ptr::null_mut());
+            // SAFETY: the handle's owner, before `Status::join`. The node stays until we are woken.
+            unsafe { *gp.joiner() = Some(NonNull::from(&node)) };
+            park_if(who, &|| gp.status().join(), WaitReason::Join, gp.as_ptr().cast_const().cast());
+        }
+        std::mem::forget(self);
+        // SAFETY: it has ended, and we were its handle: result and slot are ours. A T by the handle's type.
+        unsafe {
+            let result = g::task::result(gp);
+            free(gp);
+            result
+        }
+    }
+
+    /// Whether `join` would return at once.
+    pub fn is_finished(&self) -> bool {
+        self.gp.status().is_done()
+    }
+
+    /// The goroutine's id.
+    pub fn id(&self) -> GoroutineId {
+        // SAFETY: the handle's owner.
+        unsafe { self.gp.id() }
+    }
+
+    /// The goroutine's name, if it was given one.
+    pub fn name(&self) -> Option<&str> {
+        // SAFETY: the handle's owner; the name stays as long as the handle.
+        unsafe { self.gp.cold() }.and_then(|c| c.name.as_deref())
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        match self.gp.status().detach() {
+            Detach::Running => {}
+            // SAFETY: result and slot are ours, by the answer.
+            Detach::Mine => unsafe { discard(self.gp) },
+        }
+    }
+}
