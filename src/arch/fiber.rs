@@ -14,10 +14,6 @@
 
 /// The sanitizers' handle of one stack. A thread's own stack has one too.
 #[derive(Debug)]
-#[cfg_attr(
-    not(any(sixtyone_asan, sixtyone_tsan)),
-    expect(clippy::empty_structs_with_brackets, reason = "fields come with the sanitizers")
-)]
 pub(crate) struct Fiber {
     #[cfg(sixtyone_tsan)]
     tsan: *mut std::ffi::c_void,

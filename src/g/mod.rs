@@ -199,17 +199,15 @@ impl Gp {
     /// # Safety
     /// One owner: the caller is it.
     #[inline(always)]
-    pub(crate) unsafe fn link(&self) -> &mut Option<Gp> {
-        // SAFETY: the caller is the owner.
-        unsafe { &mut *self.g().link.get() }
+    pub(crate) unsafe fn link(&self) -> *mut Option<Gp> {
+        self.g().link.get()
     }
 
     /// # Safety
     /// One owner: the caller is it.
     #[inline(always)]
-    pub(crate) unsafe fn flags(&self) -> &mut u32 {
-        // SAFETY: the caller is the owner.
-        unsafe { &mut *self.g().flags.get() }
+    pub(crate) unsafe fn flags(&self) -> *mut u32 {
+        self.g().flags.get()
     }
 
     /// Fixed from spawn to the end of the slot's use.
@@ -248,9 +246,8 @@ impl Gp {
     ///
     /// # Safety
     /// The caller is the handle's owner before `Status::join`, or the end that found `End::Joined`.
-    pub(crate) unsafe fn joiner(&self) -> &mut Option<NonNull<Waiter>> {
-        // SAFETY: the two do not overlap, by `Status`.
-        unsafe { &mut *self.g().joiner.get() }
+    pub(crate) unsafe fn joiner(&self) -> *mut Option<NonNull<Waiter>> {
+        self.g().joiner.get()
     }
 
     /// # Safety

@@ -98,7 +98,7 @@ impl Ticket {
     pub(crate) fn take(&self) -> Wake {
         // ORDER: pairs with `claim`.
         let word = self.0.load(Ordering::Acquire);
-        self.0.store((word & !STATE) + (STATE + 1) | RUNNING, Ordering::Relaxed);
+        self.0.store(((word & !STATE) + (STATE + 1)) | RUNNING, Ordering::Relaxed);
         match word & STATE {
             2 => Wake::Handed,
             3 => Wake::Closed,

@@ -14,8 +14,8 @@
 //! **The `next` slot and idle Ps.** Waking an M for every readied goroutine would be ruinous: mostly the waker is about
 //! to block, and the readied one runs here at once. But a waker that goes on computing must not keep it waiting
 //! beside an idle P. So a fill wakes an M to *watch*: it spins, and takes the G if it still lies there after
-//! [`NEXT_PATIENCE`]. Watching in vain doubles the number of ticks before the next watch (`Shared::kick_gap`), taking
-//! something sets it to 0; sysmon looks, too.
+//! [`NEXT_PATIENCE`]. Being woken in vain doubles the number of ticks before the next watch (`Shared::kick_gap`), taking
+//! something sets it to 0, a new slice allows one anyway; sysmon looks, too.
 #![forbid(unsafe_code)]
 
 use super::m::M;
@@ -140,7 +140,8 @@ struct Watch {
 /// Step 5. None: nothing came, or enough others spin.
 fn spin(m: &M) -> Option<Gp> {
     let rt = &m.rt;
-    if !m.spinning.get() {
+    let woken = m.spinning.get();
+    if !woken {
         if !rt.idle.start_spinning(rt.ps.len(), rt.max_spinning) {
             return None;
         }
@@ -160,7 +161,9 @@ fn spin(m: &M) -> Option<Gp> {
         }
         let spent = now.duration_since(start);
         if rt.closing() || spent >= SPIN + NEXT_PATIENCE || (spent >= SPIN && watch.is_none()) {
-            rt.set_kick_gap((rt.kick_gap() * 2 + 32).min(MAX_KICK_GAP));
+            if woken {
+                rt.set_kick_gap((rt.kick_gap() * 2 + 32).min(MAX_KICK_GAP));
+            }
             return None;
         }
         (0..PAUSES).for_each(|_| pause());

@@ -49,8 +49,8 @@ pub(crate) struct Own {
     pub(crate) lrq: Local,
     /// The value of `Shared::slice` when the queue's head last got its turn.
     pub(crate) slice: u32,
-    /// Before this tick, a filled `next` slot is no reason to wake anybody.
-    pub(crate) kick_at: u64,
+    /// Before this tick, and within this slice, a filled `next` slot is no reason to wake anybody.
+    pub(crate) kick_at: (u64, u32),
     pub(crate) rng: Rng,
     gs: Vec<Gp>,
     stacks: Vec<Stack>,
@@ -83,7 +83,7 @@ impl P {
         let own = Own {
             lrq,
             slice: 0,
-            kick_at: 0,
+            kick_at: (0, 0),
             rng: Rng::new(seed, index),
             gs: Vec::with_capacity(CACHE),
             stacks: Vec::with_capacity(CACHE),

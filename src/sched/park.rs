@@ -138,6 +138,16 @@ unsafe fn leave(gp: Gp, action: Action) {
     }
 }
 
+/// Whether a busy wait of a microsecond may pay: what is waited for can happen meanwhile, and nothing else is to be run.
+pub(crate) fn may_spin() -> bool {
+    match M::current() {
+        Some(m) => {
+            m.rt.max_spinning > 0 && m.with_p(|p| p.is_some_and(|p| p.next.is_empty() && !p.has_queued()))
+        }
+        None => true,
+    }
+}
+
 /// The others first, then the caller again: Go's `runtime.Gosched`.
 ///
 /// Puts the calling goroutine at the tail of its P's queue; with nothing else to run it returns at once. On a plain

@@ -173,9 +173,10 @@ impl Shared {
     /// `next` was filled beside an idle P: has an M watch it, unless that was in vain of late.
     #[cold]
     fn kick(self: &Arc<Self>, p: &mut OwnedP) {
-        let tick = p.stats.ticks.get();
-        if tick >= p.own().kick_at {
-            p.own().kick_at = tick + u64::from(self.kick_gap());
+        let (tick, slice) = (p.stats.ticks.get(), self.slice());
+        let (kick_at, kicked_in) = p.own().kick_at;
+        if tick >= kick_at || slice != kicked_in {
+            p.own().kick_at = (tick + u64::from(self.kick_gap()), slice);
             self.wake();
         }
     }

@@ -2,19 +2,23 @@
 //!
 //! State: one word, and a queue of waiters under its own internal lock.
 //!
-//! | bit | meaning |
-//! | --- | --- |
-//! | LOCKED | somebody holds the mutex |
-//! | CONTENDED | `unlock` must look at the queue; `lock` must come through the slow path |
-//!
-//! While CONTENDED is set, the word is changed under the queue's lock only, but for LOCKED's holder, who goes there too.
+//! | bit | meaning | changed by |
+//! | --- | --- | --- |
+//! | LOCKED | somebody holds the mutex | anyone who sees it and STARVING clear; its holder |
+//! | CONTENDED | somebody is in the queue | under the queue's lock |
+//! | WOKEN | a waiter is awake and will try: `unlock` need not wake one | who wakes it; the woken one; a newcomer that spins |
+//! | STARVING | `unlock` hands over, newcomers queue | under the queue's lock, and the new holder |
 //!
 //! *Normal mode.* `unlock` frees the mutex and wakes the first waiter, which competes with newcomers: they are running
-//! already, and a hand-over would make each of them wait for a switch. `woken` keeps further unlocks from waking a second
-//! one before the first has tried. A waiter that loses goes back to the *front* of the queue.
+//! already, and a hand-over would make each of them wait for a switch. A waiter that loses goes back to the *front* of
+//! the queue.
 //!
-//! *Starvation mode*, entered by a waiter that loses after more than [`STARVING`]: `unlock` hands the mutex to the first
-//! waiter without ever freeing it, newcomers queue. Left when the last waiter gets it, or one that waited for less.
+//! *Starvation mode*, entered by a waiter that loses after more than [`STARVING_AFTER`]: `unlock` hands the mutex to the
+//! first waiter without ever freeing it. Left when the last waiter gets it, or one that waited for less.
+//!
+//! Why nobody is forgotten: a waiter sets CONTENDED, while LOCKED is set, under the queue's lock, and is in the queue
+//! before it releases that. The holder's `unlock` then sees CONTENDED; it wakes one, unless WOKEN says that one is awake
+//! who will, when it gets the mutex and unlocks it, or puts WOKEN out and queues, take up that duty.
 //!
 //! Why not always hand over: with a short critical section on two Ps that costs a switch each time.
 #![expect(unsafe_code, reason = "a lock; nodes that lie in the waiters' frames")]
@@ -24,7 +28,7 @@ use crate::g::ticket::Wake;
 use crate::g::waiter::Waiter;
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::{Lock, RaceCell, Rank, const_fn, pause};
-use crate::sched::park::{me, park, ready};
+use crate::sched::park::{may_spin, me, park, ready};
 use crate::sched::waitq::WaitQueue;
 use crate::sys::clock;
 use std::fmt;
@@ -35,20 +39,15 @@ use std::time::{Duration, Instant};
 
 const LOCKED: u32 = 1;
 const CONTENDED: u32 = 2;
+const WOKEN: u32 = 4;
+const STARVING: u32 = 8;
 
 /// A waiter that waited longer gets the mutex handed over: Go's `starvationThresholdNs`.
-const STARVING: Duration = Duration::from_millis(1);
+const STARVING_AFTER: Duration = Duration::from_millis(1);
 
-/// Rounds of [`PAUSES`] that a newcomer looks on before it queues: Go's active spinning.
+/// Rounds of [`PAUSES`] that a newcomer, or a waiter just woken, looks on before it queues: Go's active spinning.
 const SPINS: u32 = 4;
 const PAUSES: u32 = 30;
-
-#[derive(Debug)]
-struct Queue {
-    waiters: WaitQueue,
-    starving: bool,
-    woken: bool,
-}
 
 /// A lock around a value. No poisoning: a panic under the lock unlocks it, as with `parking_lot`.
 ///
@@ -68,7 +67,7 @@ struct Queue {
 /// ```
 pub struct Mutex<T> {
     state: AtomicU32,
-    queue: Lock<Queue>,
+    queue: Lock<WaitQueue>,
     value: RaceCell<T>,
 }
 
@@ -83,10 +82,7 @@ impl<T> Mutex<T> {
         pub const fn new(value: T) -> Mutex<T> {
             Mutex {
                 state: AtomicU32::new(0),
-                queue: Lock::new(
-                    Rank::Wait,
-                    Queue { waiters: WaitQueue::new(), starving: false, woken: false },
-                ),
+                queue: Lock::new(Rank::Wait, WaitQueue::new()),
                 value: RaceCell::new(value),
             }
         }
@@ -130,47 +126,73 @@ impl<T> Mutex<T> {
 
     #[cold]
     fn lock_contended(&self) {
-        for _ in 0..SPINS {
-            (0..PAUSES).for_each(|_| pause());
-            if self.state.load(Ordering::Relaxed) == 0 && self.lock_free() {
-                return;
+        let mut since: Option<Instant> = None;
+        // Whether WOKEN is ours: we were woken, or put it there while spinning.
+        let mut awake = false;
+        let mut spins = 0;
+        loop {
+            let state = self.state.load(Ordering::Relaxed);
+            if state & (LOCKED | STARVING) == 0 {
+                let new = (state | LOCKED) & if awake { !WOKEN } else { !0 };
+                // ORDER: pairs with the releases in `unlock`.
+                if self.state.compare_exchange(state, new, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                    return;
+                }
+                continue;
+            }
+            if state & STARVING == 0 && spins < SPINS && may_spin() {
+                spins += 1;
+                if !awake && state & (WOKEN | CONTENDED) == CONTENDED {
+                    let new = state | WOKEN;
+                    awake =
+                        self.state.compare_exchange(state, new, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+                }
+                (0..PAUSES).for_each(|_| pause());
+                continue;
+            }
+            match self.queue_up(&mut since, awake) {
+                None => {}
+                Some(Wake::Handed) => {
+                    if since.is_some_and(|since| clock::now().duration_since(since) <= STARVING_AFTER) {
+                        self.state.fetch_and(!STARVING, Ordering::Relaxed);
+                    }
+                    return;
+                }
+                Some(_) => {
+                    awake = true;
+                    spins = 0;
+                }
             }
         }
-        let mut since: Option<Instant> = None;
+    }
+
+    /// Waits in the queue; returns why the wait ended. None: the mutex became free before.
+    fn queue_up(&self, since: &mut Option<Instant>, awake: bool) -> Option<Wake> {
+        let waited = since.map(|since| clock::now().duration_since(since));
+        let mut queue = self.queue.lock();
         loop {
-            let mut queue = self.queue.lock();
+            let state = self.state.load(Ordering::Relaxed);
+            if state & (LOCKED | STARVING) == 0 {
+                return None;
+            }
+            let starving = if waited.is_some_and(|waited| waited > STARVING_AFTER) { STARVING } else { 0 };
+            let new = (state | CONTENDED | starving) & if awake { !WOKEN } else { !0 };
+            // ORDER: the queue's lock orders what follows; the holder sees the bit when it unlocks.
+            if self.state.compare_exchange(state, new, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                break;
+            }
+        }
+        let who = me();
+        let node = Waiter::new(who, std::ptr::null_mut());
+        // SAFETY: the node stays until we are woken, which takes it off the queue. The lock is held.
+        unsafe {
             if since.is_some() {
-                queue.woken = false;
+                queue.push_front(NonNull::from(&node));
+            } else {
+                *since = Some(clock::now());
+                queue.push_back(NonNull::from(&node));
             }
-            // ORDER: acquire pairs with `unlock`. From here on every other party comes through the queue's lock.
-            let before = self.state.fetch_or(CONTENDED, Ordering::Acquire);
-            if before & LOCKED == 0 && !queue.starving {
-                let contended = if queue.waiters.is_empty() { 0 } else { CONTENDED };
-                self.state.store(LOCKED | contended, Ordering::Relaxed);
-                return;
-            }
-            let who = me();
-            let node = Waiter::new(who, std::ptr::null_mut());
-            // SAFETY: the node stays until we are woken, which takes it off the queue. The lock is held.
-            let why = unsafe {
-                match since {
-                    Some(since) => {
-                        queue.starving |= clock::now().duration_since(since) > STARVING;
-                        queue.waiters.push_front(NonNull::from(&node));
-                    }
-                    None => {
-                        since = Some(clock::now());
-                        queue.waiters.push_back(NonNull::from(&node));
-                    }
-                }
-                park(who, queue.into_raw(), WaitReason::MutexLock, std::ptr::from_ref(self).cast())
-            };
-            if why == Wake::Handed {
-                if since.is_some_and(|since| clock::now().duration_since(since) <= STARVING) {
-                    self.queue.lock().starving = false;
-                }
-                return;
-            }
+            Some(park(who, queue.into_raw(), WaitReason::MutexLock, std::ptr::from_ref(self).cast()))
         }
     }
 
@@ -184,20 +206,34 @@ impl<T> Mutex<T> {
 
     #[cold]
     fn unlock_contended(&self) {
-        let mut queue = self.queue.lock();
-        let node = match (queue.starving, queue.woken) {
-            (true, _) => queue.waiters.claim_first(Wake::Handed),
-            (false, true) => None,
-            (false, false) => queue.waiters.claim_first(Wake::Retry),
-        };
-        let contended = if queue.waiters.is_empty() { 0 } else { CONTENDED };
-        let handed = queue.starving && node.is_some();
-        if contended == 0 {
-            queue.starving = false;
+        let mut state = self.state.load(Ordering::Relaxed);
+        // Nobody to wake, or somebody awake: just free it.
+        while state & STARVING == 0 && (state & WOKEN != 0 || state & CONTENDED == 0) {
+            // ORDER: pairs with the acquires in `lock_free` and `lock_contended`.
+            match self.state.compare_exchange(state, state & !LOCKED, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => state = now,
+            }
         }
-        queue.woken |= !handed && node.is_some();
-        // ORDER: pairs with the acquires in `lock_free` and `lock_contended`.
-        self.state.store(contended | if handed { LOCKED } else { 0 }, Ordering::Release);
+        let mut queue = self.queue.lock();
+        let hand_over = self.state.load(Ordering::Relaxed) & STARVING != 0;
+        let node = queue.claim_first(if hand_over { Wake::Handed } else { Wake::Retry });
+        let mut clear = if queue.is_empty() { CONTENDED | STARVING } else { 0 };
+        let mut set = 0;
+        match (node.is_some(), hand_over) {
+            (true, true) => {}
+            (true, false) => {
+                clear |= LOCKED;
+                set = WOKEN;
+            }
+            (false, _) => clear |= LOCKED,
+        }
+        // Only a spinner's WOKEN can come in between: LOCKED and the queue are ours.
+        // ORDER: pairs with the acquires in `lock_free` and `lock_contended`; a handed-over waiter has the ticket's.
+        let _old = self
+            .state
+            .fetch_update(Ordering::Release, Ordering::Relaxed, |state| Some(state & !clear | set))
+            .unwrap_or_else(|state| state);
         // SAFETY: won just now, and not readied yet.
         let who = node.map(|node| unsafe { node.as_ref() }.who);
         drop(queue);

@@ -6,11 +6,9 @@
 //! holds an empty `asm!` (without which calls are merged). Nothing else here may ever be made public to the crate.
 //! `tests/migration.rs` guards it.
 #![expect(unsafe_code, reason = "an empty asm! that keeps LLVM from merging calls")]
-#![expect(clippy::disallowed_macros, reason = "this is the file that may")]
 
 use std::arch::asm;
 use std::cell::Cell;
-
 thread_local! {
     static CURRENT_M: Cell<*const ()> = const { Cell::new(std::ptr::null()) };
     #[cfg(debug_assertions)]
