@@ -139,6 +139,22 @@ impl M {
         unsafe { *self.p.get() = Some(OwnedP::hold(&self.rt.ps[token.index()], token)) };
     }
 
+    /// Hands the P, if there is one, on: this thread is about to sleep with its goroutine.
+    #[cold]
+    pub(crate) fn hand_off(&self) {
+        self.with_p(|p| {
+            if let Some(p) = p
+                && let Some(gp) = p.next.take()
+            {
+                self.rt.enqueue(p, gp);
+            }
+        });
+        if let Some(token) = self.release() {
+            self.rt.idle.put_p(token);
+            self.rt.wake_if_queued();
+        }
+    }
+
     /// Gives the P up.
     pub(crate) fn release(&self) -> Option<PToken> {
         // SAFETY: one thread, and no reference is live: see `with_p`.

@@ -8,14 +8,15 @@
 //! 4. `park` returns why. A waiter whose waker did not dequeue it takes the lock again and unlinks itself.
 //!
 //! A plain thread does the same with a [`Parker`] and sleeps instead of switching, so channels and locks work between
-//! threads and goroutines both ways. A goroutine whose runtime is dropped meanwhile never returns from `park`.
+//! threads and goroutines both ways. So does a goroutine that must not leave its thread ([`may_move`]): its M sleeps, having
+//! handed its P on, and goes on without one until the goroutine next comes to g0. A goroutine whose runtime is dropped meanwhile never returns from `park`.
 //!
 //! [`ready`] puts the G into the `next` slot of the P it is called on, or else into the GRQ of the G's own runtime.
 //! It never moves its caller.
 #![expect(unsafe_code, reason = "switches stacks; releases locks on the parked one's behalf")]
 
 use super::m::{Action, M};
-use super::runtime::Shared;
+use super::runtime::{Kind, Shared};
 use crate::arch;
 use crate::g::parker::Parker;
 use crate::g::ticket::{Ticket, Wake};
@@ -27,10 +28,20 @@ use std::sync::Arc;
 /// Who would wait if the caller did. A thread's answer is good for one [`park`].
 #[inline]
 pub(crate) fn me() -> Who {
-    match M::current().and_then(|m| m.cur.get()) {
+    match M::current().filter(|m| may_move(m)).and_then(|m| m.cur.get()) {
         Some(gp) => Who::G(gp),
         None => Who::Thread(Parker::borrow()),
     }
+}
+
+/// Whether the goroutine that runs on `m` may leave its thread. Every path that may move one asks here.
+///
+/// Not while a Drop runs because of a panic: std counts panics per thread, and a goroutine that took its count along (or
+/// left it behind) would make `std::thread::panicking` lie on both for ever. It waits like a plain thread then, and its P
+/// goes on elsewhere. A current-thread runtime has no elsewhere: bystanders may see `panicking()`, the sum is right.
+#[inline(always)]
+fn may_move(m: &M) -> bool {
+    !std::thread::panicking() || matches!(m.rt.kind, Kind::CurrentThread(_))
 }
 
 /// The caller has a waiter of its own in a queue under `lock`, which it holds. Waits; the lock is released.
@@ -102,6 +113,9 @@ pub(crate) unsafe fn commit(ticket: &Ticket, lock: &RawLock) {
 }
 
 fn sleep(parker: &'static Parker) -> Wake {
+    if let Some(m) = M::current() {
+        m.hand_off();
+    }
     parker.sleeper.sleep();
     let why = parker.ticket.take();
     parker.give_back();
@@ -169,6 +183,9 @@ pub fn yield_now() {
     let alone = m.with_p(|p| p.is_some_and(|p| p.next.is_empty() && p.own().lrq.is_empty()))
         && m.rt.grq.len() == 0
         && !m.rt.closing();
+    if !may_move(m) {
+        return std::thread::yield_now();
+    }
     if !alone {
         // SAFETY: the caller is `gp`.
         unsafe { leave(gp, Action::Yield) };

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use std::io;
 use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use std::thread::ThreadId;
 
 /// What happens when a goroutine panics.
@@ -144,6 +144,15 @@ impl Shared {
     pub(crate) fn wake(self: &Arc<Self>) {
         let woke = self.idle.wake();
         self.see_to(woke);
+    }
+
+    /// A P was put back: if work waits, sees to it that somebody takes it up.
+    pub(crate) fn wake_if_queued(self: &Arc<Self>) {
+        // ORDER: pairs with the fence of whoever publishes work: it sees the P, or we its work.
+        fence(Ordering::SeqCst);
+        if self.work_queued() {
+            self.wake();
+        }
     }
 
     /// Does what is left to do after a wake.

@@ -120,7 +120,5 @@ fn trim(rt: &Arc<Shared>) {
     }
     pool::trim();
     // While we held them, no idle P was to be seen.
-    if rt.work_queued() {
-        rt.wake();
-    }
+    rt.wake_if_queued();
 }

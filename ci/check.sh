@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Every check, one named step a line. Each prints how much it ran; a step that ran nothing fails.
+# `ci/check.sh NAME...` runs only the steps of these names.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+only=("$@")
+ran=0
+began=$SECONDS
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# step NAME UNIT PATTERN COMMAND...: runs the command; the numbers in what PATTERN finds in its output (a sed expression that
+# leaves one number a line) are summed up and must not be 0.
+step() {
+    local name=$1 unit=$2 pattern=$3
+    shift 3
+    if [ ${#only[@]} -gt 0 ] && [[ ! " ${only[*]} " == *" $name "* ]]; then return 0; fi
+    local at=$SECONDS
+    echo "== $name: $*"
+    if ! "$@" >"$log" 2>&1; then
+        tail -n 120 "$log"
+        echo "== $name: FAILED after $((SECONDS - at)) s"
+        exit 1
+    fi
+    local count
+    count=$(sed -nE "$pattern" "$log" | awk '{ sum += $1 } END { print sum + 0 }')
+    if [ "$count" -eq 0 ]; then
+        tail -n 40 "$log"
+        echo "== $name: FAILED: it ran no $unit"
+        exit 1
+    fi
+    ran=$((ran + 1))
+    echo "== $name: $count $unit, $((SECONDS - at)) s"
+}
+
+tests='s/^test result: ok\. ([0-9]+) passed.*/\1/p'
+counted='s/^([0-9]+) passed, 0 failed$/\1/p'
+
+formatted() { cargo fmt --check && git ls-files '*.rs' | wc -l; }
+linted() { cargo clippy --all-targets --message-format short -- -D warnings && git ls-files '*.rs' | wc -l; }
+documented() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items 2>&1 && git ls-files 'src/*.rs' | wc -l
+}
+# The README's test command, read from the README.
+readme_tests() { bash -euo pipefail -c "$(sed -n '/<!-- test -->/,/```$/p' README.md | sed '1,/```sh/d;/```/d')"; }
+
+step format   files    '$s/^([0-9]+)$/\1/p' formatted
+step clippy   files    '$s/^([0-9]+)$/\1/p' linted
+step docs     files    '$s/^([0-9]+)$/\1/p' documented
+step tests    tests    "$tests"             readme_tests
+step release  tests    "$tests"             cargo test --release --tests
+step loom     models   "$counted"           ci/loom.sh
+step mutants  mutants  "$counted"           ci/mutants.sh
+step stress   runs     "$counted"           ci/stress.sh 5 release
+step debug    runs     "$counted"           ci/stress.sh 2 debug
+step chaos    runs     "$counted"           ci/chaos.sh
+step example  checks   "$counted"           ci/wordcount.sh
+
+echo "$ran steps, $((SECONDS - began)) s"
+if [ "$ran" -eq 0 ]; then
+    echo "no such step: ${only[*]}"
+    exit 1
+fi
+echo "$ran passed, 0 failed"
