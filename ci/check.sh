@@ -49,7 +49,7 @@ step format   files    '$s/^([0-9]+)$/\1/p' formatted
 step clippy   files    '$s/^([0-9]+)$/\1/p' linted
 step docs     files    '$s/^([0-9]+)$/\1/p' documented
 step tests    tests    "$tests"             readme_tests
-step release  tests    "$tests"             cargo test --release --tests
+step release  tests    "$tests"             cargo test --release --tests --examples
 step loom     models   "$counted"           ci/loom.sh
 step mutants  mutants  "$counted"           ci/mutants.sh
 step stress   runs     "$counted"           ci/stress.sh 5 release

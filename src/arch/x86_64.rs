@@ -85,7 +85,8 @@ pub(crate) unsafe fn prepare(top: *mut u8, entry: unsafe extern "C" fn(usize) ->
 // lines end unwinding here: without them a backtrace would walk into whatever lies above.
 global_asm!(
     ".balign 16",
-    ".local sixtyone_entry",
+    ".globl sixtyone_entry",
+    ".hidden sixtyone_entry",
     ".type sixtyone_entry,@function",
     "sixtyone_entry:",
     ".cfi_startproc",

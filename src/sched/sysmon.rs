@@ -4,8 +4,8 @@
 //! quick paths may have missed: a `next` slot that nobody empties beside an idle P, queued work beside an idle P for
 //! which no thread could be had.
 //!
-//! When nothing has run for [`TRIM_AFTER`] it gives the memory of free stacks back and sleeps without a timeout:
-//! an idle runtime uses no CPU. The next M that gets to work rouses it.
+//! When nothing has run for [`NAP_AFTER`] it stops looking, at [`TRIM_AFTER`] it gives the memory of free stacks back, and
+//! from then on it sleeps without a timeout: an idle runtime uses no CPU. The next M that gets to work rouses it.
 #![forbid(unsafe_code)]
 
 use super::runtime::Shared;
@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// Between two looks while goroutines run: also the length of a slice, Go's 10 ms.
 const PERIOD: Duration = Duration::from_millis(10);
 
+/// How long a runtime is idle before sysmon stops looking around.
+const NAP_AFTER: Duration = Duration::from_millis(100);
+
 /// How long a runtime is idle before it gives memory back.
 const TRIM_AFTER: Duration = Duration::from_secs(1);
 
@@ -29,7 +32,7 @@ const TRIM_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Sysmon {
     sleeper: Sleeper,
-    /// Asleep without a timeout.
+    /// Asleep for longer than a period.
     deep: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -42,11 +45,21 @@ impl Sysmon {
     /// An M gets to work.
     #[inline]
     pub(crate) fn rouse(&self) {
-        // ORDER: pairs with `watch`: its look at the idle count, or ours at `deep`, sees the other's change. (The count
+        // ORDER: pairs with `nap`: its look at the idle count, or ours at `deep`, sees the other's change. (The count
         // was changed by a SeqCst read-modify-write before.)
         if self.deep.load(Ordering::SeqCst) && self.deep.swap(false, Ordering::SeqCst) {
             self.sleeper.notify();
         }
+    }
+
+    /// Sleeps until an M gets to work, at most `limit`.
+    fn nap(&self, rt: &Shared, limit: Option<Duration>) {
+        self.deep.store(true, Ordering::SeqCst);
+        // ORDER: see `rouse`.
+        if rt.idle.counts_seqcst().idle() == rt.ps.len() && !rt.closing() {
+            self.sleeper.sleep_for(limit);
+        }
+        self.deep.store(false, Ordering::SeqCst);
     }
 
     /// Ends it: the runtime is closing.
@@ -70,32 +83,29 @@ pub(crate) fn start(rt: &Arc<Shared>) -> io::Result<()> {
 }
 
 fn watch(rt: &Arc<Shared>) {
-    let mut idle_since: Option<Instant> = None;
     let mut marks = vec![None; rt.ps.len()];
+    let mut idle_since: Option<Instant> = None;
+    let mut trimmed = false;
     loop {
         rt.sysmon.sleeper.sleep_for(Some(PERIOD));
         if rt.closing() {
             return;
         }
+        look(rt, &mut marks);
         if rt.idle.counts().idle() < rt.ps.len() {
-            idle_since = None;
+            (idle_since, trimmed) = (None, false);
             rt.end_slice();
-            look(rt, &mut marks);
             continue;
         }
         let now = clock::now();
-        if now.duration_since(*idle_since.get_or_insert(now)) < TRIM_AFTER {
-            look(rt, &mut marks);
-            continue;
+        let idle_for = now.duration_since(*idle_since.get_or_insert(now));
+        if idle_for >= TRIM_AFTER && !trimmed {
+            trim(rt);
+            trimmed = true;
         }
-        idle_since = None;
-        trim(rt);
-        rt.sysmon.deep.store(true, Ordering::SeqCst);
-        // ORDER: see `rouse`.
-        if rt.idle.counts_seqcst().idle() == rt.ps.len() && !rt.closing() {
-            rt.sysmon.sleeper.sleep();
+        if idle_for >= NAP_AFTER {
+            rt.sysmon.nap(rt, if trimmed { None } else { Some(TRIM_AFTER - idle_for) });
         }
-        rt.sysmon.deep.store(false, Ordering::SeqCst);
     }
 }
 
