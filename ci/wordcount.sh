@@ -10,7 +10,7 @@ if [ ! -d "$dir" ]; then
     dir=${CARGO_HOME:-$HOME/.cargo}/registry/src
 fi
 ext=html
-find "$dir" -name '*.html' -type f | grep -q . || ext=rs
+[ -n "$(find "$dir" -name '*.html' -type f -print -quit)" ] || ext=rs
 
 want=$(find "$dir" -name "*.$ext" -type f -print0 | LC_ALL=C xargs -0 sed -s '$a\' | LC_ALL=C tr -s ' \t\n\v\f\r' '\n' | LC_ALL=C grep -ac .)
 cargo build --release --example wordcount
