@@ -16,15 +16,15 @@
 #![expect(unsafe_code, reason = "cells behind locks, and objects that are never freed")]
 
 use std::ops::{Deref, DerefMut};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[cfg(not(sixtyone_loom))]
 pub(crate) mod atomic {
-    pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+    pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 }
 #[cfg(sixtyone_loom)]
 pub(crate) mod atomic {
-    pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 }
 use atomic::{AtomicU32, Ordering};
 
@@ -57,6 +57,44 @@ pub(crate) fn yield_thread() {
     std::thread::yield_now();
     #[cfg(sixtyone_loom)]
     loom::thread::yield_now();
+}
+
+/// The time. In a model it stands still, unless the model has every look at it add something.
+#[inline]
+pub(crate) fn now() -> Instant {
+    #[cfg(not(sixtyone_loom))]
+    return Instant::now();
+    #[cfg(sixtyone_loom)]
+    return clock::now();
+}
+
+/// A clock that goes by how often it is looked at, so that an execution can be repeated.
+#[cfg(sixtyone_loom)]
+pub(crate) mod clock {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    use std::time::{Duration, Instant};
+
+    struct Clock {
+        start: Instant,
+        tick: AtomicU64,
+        passed: AtomicU64,
+    }
+
+    // One for each execution. Not loom's atomics: a look at the clock orders nothing.
+    loom::lazy_static! {
+        static ref CLOCK: Clock =
+            Clock { start: Instant::now(), tick: AtomicU64::new(0), passed: AtomicU64::new(0) };
+    }
+
+    pub(crate) fn now() -> Instant {
+        let tick = CLOCK.tick.load(Relaxed);
+        CLOCK.start + Duration::from_millis(CLOCK.passed.fetch_add(tick, Relaxed))
+    }
+
+    /// Called first thing in a model, on its first thread: what is lazily initialised must not order the others.
+    pub(crate) fn every_look_adds(ms: u64) {
+        CLOCK.tick.store(ms, Relaxed);
+    }
 }
 
 /// An `UnsafeCell` that loom watches.
@@ -119,6 +157,7 @@ pub(crate) enum Rank {
 }
 
 /// Pauses before a waiter of a [`RawLock`] yields its thread.
+#[cfg(not(sixtyone_loom))]
 const SPINS: u32 = 100;
 
 /// A lock without data; see the module's head for what may be done under it.
@@ -127,6 +166,9 @@ pub(crate) struct RawLock {
     held: AtomicU32,
     #[cfg(all(debug_assertions, not(sixtyone_loom)))]
     rank: Rank,
+    /// Loom tries two busy waits in turns for ever, so its threads sleep.
+    #[cfg(sixtyone_loom)]
+    waiting: parking_lot::Mutex<Vec<loom::thread::Thread>>,
 }
 
 impl RawLock {
@@ -137,6 +179,8 @@ impl RawLock {
                 held: AtomicU32::new(0),
                 #[cfg(all(debug_assertions, not(sixtyone_loom)))]
                 rank,
+                #[cfg(sixtyone_loom)]
+                waiting: parking_lot::Mutex::new(Vec::new()),
             }
         }
     }
@@ -145,21 +189,41 @@ impl RawLock {
     pub(crate) fn lock(&self) {
         #[cfg(all(debug_assertions, not(sixtyone_loom)))]
         crate::sys::tls::rank_taken(self.rank as u8);
-        // ORDER: pairs with `unlock`.
-        if self.held.swap(1, Ordering::Acquire) != 0 {
+        if !self.take() {
             self.lock_contended();
         }
     }
 
+    #[inline(always)]
+    fn take(&self) -> bool {
+        // ORDER: pairs with `unlock`.
+        #[cfg(not(sixtyone_loom))]
+        return self.held.swap(1, Ordering::Acquire) == 0;
+        // Loom does not know that nothing comes between the two halves of a swap: after one that failed, it tries the
+        // holder's store before it, too, and the lock stays locked. A compare-exchange that fails stores nothing.
+        #[cfg(sixtyone_loom)]
+        return self.held.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok();
+    }
+
+    /// Called at once after a `take` that failed: no other thread of loom's runs in between.
+    #[cfg(sixtyone_loom)]
+    fn lock_contended(&self) {
+        loop {
+            self.waiting.lock().push(loom::thread::current());
+            loom::thread::park();
+            if self.take() {
+                return;
+            }
+        }
+    }
+
+    #[cfg(not(sixtyone_loom))]
     #[cold]
     fn lock_contended(&self) {
         let mut spins = 0;
         loop {
-            if self.held.load(Ordering::Relaxed) == 0 {
-                // ORDER: pairs with `unlock`.
-                if self.held.swap(1, Ordering::Acquire) == 0 {
-                    return;
-                }
+            if self.held.load(Ordering::Relaxed) == 0 && self.take() {
+                return;
             }
             if spins < SPINS {
                 spins += 1;
@@ -178,6 +242,8 @@ impl RawLock {
         crate::sys::tls::rank_released(self.rank as u8);
         // ORDER: pairs with `lock`.
         self.held.store(0, Ordering::Release);
+        #[cfg(sixtyone_loom)]
+        self.waiting.lock().drain(..).for_each(|thread| thread.unpark());
     }
 }
 
@@ -252,22 +318,19 @@ impl<T> Drop for LockGuard<'_, T> {
 /// and takes it. A notify that comes first is not lost; two are one.
 #[derive(Debug)]
 pub(crate) struct Sleeper {
-    #[cfg(not(sixtyone_loom))]
     word: AtomicU32,
-    #[cfg(sixtyone_loom)]
-    token: loom::sync::Mutex<bool>,
-    #[cfg(sixtyone_loom)]
-    cond: loom::sync::Condvar,
+    kernel: Kernel,
 }
 
-#[cfg(not(sixtyone_loom))]
 impl Sleeper {
     const EMPTY: u32 = 0;
     const TOKEN: u32 = 1;
     const ASLEEP: u32 = 2;
 
-    pub(crate) const fn new() -> Sleeper {
-        Sleeper { word: AtomicU32::new(Self::EMPTY) }
+    const_fn! {
+        pub(crate) const fn new() -> Sleeper {
+            Sleeper { word: AtomicU32::new(Self::EMPTY), kernel: Kernel::new() }
+        }
     }
 
     /// Waits for the token and takes it.
@@ -277,22 +340,23 @@ impl Sleeper {
 
     /// Waits at most `limit` (for ever without one). True: the token was taken.
     pub(crate) fn sleep_for(&self, limit: Option<Duration>) -> bool {
-        let deadline = limit.and_then(|d| std::time::Instant::now().checked_add(d));
+        let deadline = limit.and_then(|d| now().checked_add(d));
         // ORDER: pairs with `notify`, here and below: what the notifier wrote is seen by the woken.
         if self
             .word
             .compare_exchange(Self::EMPTY, Self::ASLEEP, Ordering::Acquire, Ordering::Acquire)
             .is_err()
         {
-            self.word.store(Self::EMPTY, Ordering::Relaxed);
+            // Not a store: a second token may have come since, and what its notifier wrote comes with it.
+            self.word.swap(Self::EMPTY, Ordering::Acquire);
             return true;
         }
         loop {
-            let left = deadline.map(|d| d.saturating_duration_since(std::time::Instant::now()));
+            let left = deadline.map(|d| d.saturating_duration_since(now()));
             if left.is_some_and(|d| d.is_zero()) {
                 return self.word.swap(Self::EMPTY, Ordering::Acquire) == Self::TOKEN;
             }
-            crate::sys::futex::wait(&self.word, Self::ASLEEP, left);
+            self.kernel.wait(&self.word, Self::ASLEEP, left);
             if self
                 .word
                 .compare_exchange(Self::TOKEN, Self::EMPTY, Ordering::Acquire, Ordering::Relaxed)
@@ -307,34 +371,50 @@ impl Sleeper {
     pub(crate) fn notify(&self) {
         // ORDER: pairs with `sleep_for`.
         if self.word.swap(Self::TOKEN, Ordering::Release) == Self::ASLEEP {
-            crate::sys::futex::wake_one(&self.word);
+            self.kernel.wake_one(&self.word);
         }
     }
 }
 
-#[cfg(sixtyone_loom)]
-impl Sleeper {
-    pub(crate) fn new() -> Sleeper {
-        Sleeper { token: loom::sync::Mutex::new(false), cond: loom::sync::Condvar::new() }
-    }
+/// The kernel's part in a [`Sleeper`]: a futex.
+#[derive(Debug)]
+struct Kernel {
+    #[cfg(sixtyone_loom)]
+    queue: loom::sync::Notify,
+}
 
-    pub(crate) fn sleep(&self) {
-        let mut token = self.token.lock().unwrap();
-        while !*token {
-            token = self.cond.wait(token).unwrap();
+impl Kernel {
+    const_fn! {
+        const fn new() -> Kernel {
+            Kernel {
+                #[cfg(sixtyone_loom)]
+                queue: loom::sync::Notify::new(),
+            }
         }
-        *token = false;
     }
 
-    /// Loom has no clock: a limit is no limit.
-    pub(crate) fn sleep_for(&self, _limit: Option<Duration>) -> bool {
-        self.sleep();
-        true
+    /// Sleeps while `*word == expected`, at most `limit`. May return for no reason; loom tries that, too.
+    fn wait(&self, word: &AtomicU32, expected: u32, limit: Option<Duration>) {
+        #[cfg(not(sixtyone_loom))]
+        crate::sys::futex::wait(word, expected, limit);
+        // The kernel compares with the word's last value: a compare-exchange does, a load does not. Without a clock,
+        // no time ever passes.
+        #[cfg(sixtyone_loom)]
+        if word.compare_exchange(expected, expected, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            let _ = limit;
+            self.queue.wait();
+        }
     }
 
-    pub(crate) fn notify(&self) {
-        *self.token.lock().unwrap() = true;
-        self.cond.notify_one();
+    /// Wakes the thread that sleeps on `word`.
+    fn wake_one(&self, word: &AtomicU32) {
+        #[cfg(not(sixtyone_loom))]
+        crate::sys::futex::wake_one(word);
+        #[cfg(sixtyone_loom)]
+        {
+            let _ = word;
+            self.queue.notify();
+        }
     }
 }
 
@@ -378,3 +458,10 @@ impl<T: Sync + 'static> Pool<T> {
 
     pub(crate) fn give(&self, _object: &'static T) {}
 }
+
+/// What only the real primitives use.
+#[cfg(sixtyone_loom)]
+const _: (fn(&std::sync::atomic::AtomicU32, u32, Option<Duration>), fn(&std::sync::atomic::AtomicU32), Rank) =
+    (crate::sys::futex::wait, crate::sys::futex::wake_one, Rank::Pool);
+#[cfg(all(debug_assertions, sixtyone_loom))]
+const _: [fn(u8); 2] = [crate::sys::tls::rank_taken, crate::sys::tls::rank_released];

@@ -17,7 +17,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A watchdog aborts the process if that takes more than 60 s (`SIXTYONE_WATCHDOG` sets other seconds) and says which test
 /// it was, with the runtime's counters. The seed of the scheduler's random choices is printed; `SIXTYONE_SEED` repeats it.
 ///
-/// The test makes the promise of [`Runtime::new`] by calling this.
+/// The test makes the promise of [`Runtime::new`] by calling this: it is the one way to a runtime without the word `unsafe`,
+/// meant for tests only.
 ///
 /// # Panics
 /// With `f`'s panic; when no runtime can be made.

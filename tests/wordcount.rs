@@ -2,21 +2,17 @@
 //!
 //! `cargo test` builds the examples first; `cargo test --test wordcount` alone does not.
 
+mod common;
+
+use common::Run;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
-
-/// A run takes less than a second.
-const HANG: Duration = Duration::from_secs(60);
+use std::process::Command;
 
 /// A folder of this test alone, gone when dropped.
 struct Folder(PathBuf);
@@ -96,42 +92,8 @@ impl Output {
     }
 }
 
-/// A run of the program: exit status, standard output, standard error.
-struct Run {
-    status: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
 fn run(procs: &str, args: &[&OsStr]) -> Run {
-    // target/<profile>/deps/wordcount-<hash> -> target/<profile>/examples/wordcount
-    let mut program = std::env::current_exe().expect("the test's path");
-    program.pop();
-    program.pop();
-    program.push("examples/wordcount");
-    assert!(program.exists(), "{} is missing: run `cargo build --example wordcount`", program.display());
-
-    let mut command = Command::new(program);
-    command.args(args).env("GOMAXPROCS", procs);
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the example starts");
-    let (mut out, mut err) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
-    let (done, wait) = mpsc::channel();
-    thread::spawn(move || {
-        let (mut stdout, mut stderr) = (String::new(), String::new());
-        out.read_to_string(&mut stdout).expect("it prints UTF-8");
-        err.read_to_string(&mut stderr).expect("it prints UTF-8");
-        done.send((stdout, stderr)).expect("the test waits");
-    });
-    let Ok((stdout, stderr)) = wait.recv_timeout(HANG) else {
-        child.kill().expect("it can be killed");
-        panic!("{command:?} hangs");
-    };
-    Run { status: child.wait().expect("an exit status").code(), stdout, stderr }
+    common::run("wordcount", args, Some(procs))
 }
 
 /// Runs the program in all ways that must print the same, and gives the last run.

@@ -2,38 +2,52 @@
 //!
 //! AddressSanitizer and ThreadSanitizer keep a shadow of the running stack; an unannounced switch looks to them
 //! like wild writes and like races. The hooks stand behind `cfg(sixtyone_asan)` and `cfg(sixtyone_tsan)`
-//! (see CONTRIBUTING for the commands) and are empty otherwise.
+//! (`ci/sanitize.sh` has the commands) and are empty otherwise.
 //!
-//! Protocol: who is about to switch calls [`Fiber::leave_for`] of the target; the first thing on the other side
-//! is [`arrived`] with the word it needs. A stack has one [`Fiber`] for life; goroutines that follow each other
-//! on a stack share it.
+//! Protocol:
+//! 1. A stack about to get its first frame: [`Fiber::renew`]. Whoever stood there before never comes back.
+//! 2. Who is about to switch calls [`Fiber::leave_for`] of the target, last thing before the switch.
+//! 3. The first thing on the other side is [`Fiber::arrived`], which is told what was left.
+//!
+//! A stack has one [`Fiber`] for life, in its `Top`; goroutines that follow each other on a stack share it. An M's own
+//! stack has one, too: for ThreadSanitizer it is the thread's, which ends with it; where that stack lies,
+//! AddressSanitizer says when it is first left.
+//!
+//! ThreadSanitizer takes the order of switches on one thread for synchronisation, which is what it is.
 #![cfg_attr(
     any(sixtyone_asan, sixtyone_tsan),
     expect(unsafe_code, reason = "calls into the sanitizers' runtimes")
 )]
 
+#[cfg(any(sixtyone_asan, sixtyone_tsan))]
+use std::{cell::Cell, ffi::c_void};
+
 /// The sanitizers' handle of one stack. A thread's own stack has one too.
 #[derive(Debug)]
 pub(crate) struct Fiber {
     #[cfg(sixtyone_tsan)]
-    tsan: *mut std::ffi::c_void,
+    tsan: Cell<*mut c_void>,
+    /// Lowest address and size.
     #[cfg(sixtyone_asan)]
-    bounds: std::cell::Cell<(*const u8, usize)>,
+    bounds: Cell<(*const u8, usize)>,
+    /// Where AddressSanitizer keeps this stack's locals, to find uses after a return; null before it is first left.
     #[cfg(sixtyone_asan)]
-    fake: std::cell::Cell<*mut std::ffi::c_void>,
+    fake: Cell<*mut c_void>,
 }
 
 #[cfg(sixtyone_tsan)]
 unsafe extern "C" {
-    fn __tsan_create_fiber(flags: u32) -> *mut std::ffi::c_void;
-    fn __tsan_get_current_fiber() -> *mut std::ffi::c_void;
-    fn __tsan_switch_to_fiber(fiber: *mut std::ffi::c_void, flags: u32);
+    fn __tsan_create_fiber(flags: u32) -> *mut c_void;
+    fn __tsan_destroy_fiber(fiber: *mut c_void);
+    fn __tsan_get_current_fiber() -> *mut c_void;
+    fn __tsan_switch_to_fiber(fiber: *mut c_void, flags: u32);
 }
 
 #[cfg(sixtyone_asan)]
 unsafe extern "C" {
-    fn __sanitizer_start_switch_fiber(save: *mut *mut std::ffi::c_void, bottom: *const u8, size: usize);
-    fn __sanitizer_finish_switch_fiber(fake: *mut std::ffi::c_void, bottom: *mut *const u8, size: *mut usize);
+    fn __asan_unpoison_memory_region(bottom: *const u8, size: usize);
+    fn __sanitizer_start_switch_fiber(save: *mut *mut c_void, bottom: *const u8, size: usize);
+    fn __sanitizer_finish_switch_fiber(fake: *mut c_void, bottom: *mut *const u8, size: *mut usize);
 }
 
 #[cfg_attr(
@@ -44,13 +58,13 @@ impl Fiber {
     /// The handle of a new stack of `size` bytes from `bottom` up.
     pub(crate) fn for_stack(_bottom: *const u8, _size: usize) -> Fiber {
         Fiber {
-            // SAFETY: no preconditions.
+            // ThreadSanitizer's is made by `renew`.
             #[cfg(sixtyone_tsan)]
-            tsan: unsafe { __tsan_create_fiber(0) },
+            tsan: Cell::new(std::ptr::null_mut()),
             #[cfg(sixtyone_asan)]
-            bounds: std::cell::Cell::new((_bottom, _size)),
+            bounds: Cell::new((_bottom, _size)),
             #[cfg(sixtyone_asan)]
-            fake: std::cell::Cell::new(std::ptr::null_mut()),
+            fake: Cell::new(std::ptr::null_mut()),
         }
     }
 
@@ -59,42 +73,63 @@ impl Fiber {
         Fiber {
             // SAFETY: no preconditions.
             #[cfg(sixtyone_tsan)]
-            tsan: unsafe { __tsan_get_current_fiber() },
+            tsan: Cell::new(unsafe { __tsan_get_current_fiber() }),
             // Filled in when the first goroutine is entered: it is told what stack it came from.
             #[cfg(sixtyone_asan)]
-            bounds: std::cell::Cell::new((std::ptr::null(), 0)),
+            bounds: Cell::new((std::ptr::null(), 0)),
             #[cfg(sixtyone_asan)]
-            fake: std::cell::Cell::new(std::ptr::null_mut()),
+            fake: Cell::new(std::ptr::null_mut()),
+        }
+    }
+
+    /// The stack is about to get its first frame, whatever frames were left standing there. Called on another stack.
+    #[inline(always)]
+    pub(crate) fn renew(&self) {
+        // The marks around the locals of those frames; nobody would ever take them away. (What AddressSanitizer keeps
+        // in `fake` goes on being used: it tells abandoned frames by their place.)
+        // SAFETY: our own memory, that nobody uses.
+        #[cfg(sixtyone_asan)]
+        unsafe {
+            let (bottom, size) = self.bounds.get();
+            __asan_unpoison_memory_region(bottom, size);
+        }
+        // Its list of calls would keep one for each time, and overflow.
+        // SAFETY: made below, and nobody runs on it.
+        #[cfg(sixtyone_tsan)]
+        unsafe {
+            if !self.tsan.get().is_null() {
+                __tsan_destroy_fiber(self.tsan.get());
+            }
+            self.tsan.set(__tsan_create_fiber(0));
         }
     }
 
     /// Announces the switch from `self` to `to`; the switch must follow at once.
     #[inline(always)]
     pub(crate) fn leave_for(&self, _to: &Fiber) {
-        // SAFETY: the fibers are alive, since their stacks are never unmapped.
+        // SAFETY: `self` stays where it is until `arrived`; `to` was filled in, see there.
         #[cfg(sixtyone_asan)]
         unsafe {
             let (bottom, size) = _to.bounds.get();
             __sanitizer_start_switch_fiber(self.fake.as_ptr(), bottom, size);
         }
-        // SAFETY: as above.
+        // SAFETY: alive: a stack's is replaced only while nobody stands there; a thread's lives as long as its M.
         #[cfg(sixtyone_tsan)]
         unsafe {
-            __tsan_switch_to_fiber(_to.tsan, 0)
-        };
+            __tsan_switch_to_fiber(_to.tsan.get(), 0);
+        }
     }
 
-    /// Says that the switch to `self` has happened; `from` is the stack left, if its bounds are still unknown.
+    /// Says that the switch from `from` to `self` has happened. It may be another `from` than was left for.
     #[inline(always)]
-    pub(crate) fn arrived(&self, _from: Option<&Fiber>) {
-        // SAFETY: `fake` is what this fiber's last `leave_for` stored, or null the first time.
+    pub(crate) fn arrived(&self, _from: &Fiber) {
+        // SAFETY: `fake` is what this fiber's last `leave_for` stored, or null the first time. The bounds of what was
+        // left come back, which is how those of a thread become known.
         #[cfg(sixtyone_asan)]
         unsafe {
             let (mut bottom, mut size) = (std::ptr::null(), 0);
-            __sanitizer_finish_switch_fiber(self.fake.get(), &mut bottom, &mut size);
-            if let Some(from) = _from {
-                from.bounds.set((bottom, size));
-            }
+            __sanitizer_finish_switch_fiber(self.fake.get(), &raw mut bottom, &raw mut size);
+            _from.bounds.set((bottom, size));
         }
     }
 }

@@ -73,9 +73,13 @@ pub(crate) struct Running {
     pub(crate) stack: Stack,
     /// What it waits for, while it does.
     pub(crate) reason: WaitReason,
-    /// The object it waits on: an address to compare, never to follow.
+    /// The object it waits on: an address to compare, never to follow, but by `heir`.
     pub(crate) object: *const (),
+    pub(crate) heir: Option<Heir>,
 }
+
+/// Takes what a waiter was woken with, who died before it ran: of an object and the reason.
+pub(crate) type Heir = unsafe fn(*const (), ticket::Wake);
 
 /// What a parked goroutine waits for, in Go's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

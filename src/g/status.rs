@@ -20,7 +20,7 @@ const JOINER: u32 = 2;
 const DONE: u32 = 4;
 
 /// See the module's head.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Status(AtomicU32);
 
 /// What the goroutine's end found.

@@ -60,6 +60,16 @@ pub(crate) enum Seen {
     Dead,
 }
 
+fn why(word: u64) -> Option<Wake> {
+    match word & STATE {
+        2 => Some(Wake::Handed),
+        3 => Some(Wake::Closed),
+        4 => Some(Wake::Retry),
+        5 => Some(Wake::Timeout),
+        _ => None,
+    }
+}
+
 /// See the module's head.
 #[derive(Debug)]
 pub(crate) struct Ticket(AtomicU64);
@@ -99,13 +109,14 @@ impl Ticket {
         // ORDER: pairs with `claim`.
         let word = self.0.load(Ordering::Acquire);
         self.0.store(((word & !STATE) + (STATE + 1)) | RUNNING, Ordering::Relaxed);
-        match word & STATE {
-            2 => Wake::Handed,
-            3 => Wake::Closed,
-            4 => Wake::Retry,
-            5 => Wake::Timeout,
-            other => unreachable!("a goroutine runs with its ticket in state {other}"),
-        }
+        why(word)
+            .unwrap_or_else(|| unreachable!("a goroutine runs with its ticket in state {}", word & STATE))
+    }
+
+    /// Why the owner would run again, if it was won and has not run yet.
+    pub(crate) fn claimed(&self) -> Option<Wake> {
+        // ORDER: pairs with `claim`.
+        why(self.0.load(Ordering::Acquire))
     }
 
     /// Takes a waiter out of the world: its runtime is gone. True if this call did it; the caller then completes

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "making a runtime is the program's one promise about thread-locals")]
 
 use super::runtime::{Config, OnPanic, Runtime};
+use super::trace;
 use crate::stack::{Class, DEFAULT_SIZE};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -65,7 +66,7 @@ impl Builder {
     /// Makes a runtime with threads of its own.
     ///
     /// # Errors
-    /// `InvalidInput` if a setting (or the environment's `GOMAXPROCS`) makes no sense; what the system says if threads or
+    /// `InvalidInput` if a setting (or the environment's `GOMAXPROCS` or `SIXTYONE_SCHEDTRACE`) makes no sense; what the system says if threads or
     /// signal handlers cannot be had.
     ///
     /// # Safety
@@ -100,6 +101,7 @@ impl Builder {
             on_panic: self.on_panic,
             thread_name,
             seed: self.seed.unwrap_or_else(|| RandomState::new().hash_one(0)),
+            trace_every: trace::interval()?,
             current_thread,
         })
     }
@@ -135,9 +137,15 @@ impl Runtime {
     ///   (those documented as blocking, and `yield_now`),
     /// - no scope that relies on nesting per thread (`scoped_tls`, tracing's entered spans, `StdoutLock`) stays open across
     ///   one,
-    /// - no C frame that calls back into Rust does.
+    /// - no C frame that calls back into Rust does,
+    /// - no function, *with all that is inlined into it*, uses a thread-local both before and after one: the compiler may keep
+    ///   the thread-local's address over the call, and then goes on with another thread's. This has nothing to do with borrows,
+    ///   and concerns whatever uses thread-locals underneath: `rand::rng()`, `crossbeam_epoch::pin()`, and std's
+    ///   `thread::current()`, `HashMap::new()`. Do such things in functions of their own that are `#[inline(never)]`, return a
+    ///   plain value, and hold an empty `asm!` (or otherwise cannot be merged or hoisted).
     ///
-    /// Everything else in this crate is safe given that.
+    /// Where that is too much to promise, [`Runtime::current_thread`] moves nothing. Everything else in this crate is safe
+    /// given this promise; [`testing::run`](crate::testing::run) takes it as given by the test that calls it.
     pub unsafe fn new() -> io::Result<Runtime> {
         // SAFETY: the caller promises.
         unsafe { Runtime::builder().build() }

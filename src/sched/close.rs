@@ -18,11 +18,12 @@
 #![expect(unsafe_code, reason = "takes goroutines apart that will never run again")]
 
 use super::park::ready;
-use super::run::free;
+use super::run::discard;
 use super::runtime::Shared;
 use crate::g::status::End;
-use crate::g::ticket::{Seen, Wake};
+use crate::g::ticket::{Seen, Ticket, Wake};
 use crate::g::{Gp, flag, slab};
+use crate::prim::yield_thread;
 use crate::sys::tls;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -76,7 +77,11 @@ pub(crate) fn close(rt: &Arc<Shared>) {
 /// Buries every goroutine that is not running. Runs user code: the drops of closures that never ran.
 pub(crate) fn bury_all(rt: &Arc<Shared>) {
     tls::assert_no_locks();
-    loop {
+    // A goroutine counts as ended when it is off its stack, so this errs on the side of looking.
+    if rt.metrics().goroutines == 0 {
+        return;
+    }
+    let bury_the_queued = || {
         let mut all = std::mem::take(&mut *rt.leftovers.lock());
         for p in &rt.ps {
             let queued = std::iter::from_fn(|| p.thieves.steal_one());
@@ -86,22 +91,48 @@ pub(crate) fn bury_all(rt: &Arc<Shared>) {
             // SAFETY: one owner: taken out of a queue.
             unsafe { bury_queued(gp) };
         }
+    };
+    let bury_the_waiting = || {
         let mut claimed = false;
         slab::for_each(|gp| {
-            if std::ptr::eq(gp.rt(), Arc::as_ptr(rt).cast()) {
-                match gp.ticket().look() {
-                    // SAFETY: one owner: the killer of the ticket.
-                    Seen::Waiting(epoch) if gp.ticket().kill(epoch) => unsafe { bury(gp) },
-                    // Won by somebody else meanwhile.
-                    Seen::Waiting(_) | Seen::Claimed => claimed = true,
-                    Seen::Running | Seen::Dead => {}
-                }
-            }
+            let ours = || std::ptr::eq(gp.rt(), Arc::as_ptr(rt).cast());
+            // SAFETY: one owner: the killer of the ticket.
+            claimed |= kill_waiting(gp.ticket(), ours, || unsafe { bury(gp) });
         });
-        if !claimed {
+        claimed
+    };
+    sweep(bury_the_queued, bury_the_waiting);
+}
+
+/// Takes what is queued, then who waits; again, until nobody (says `waiting`) is on the way into a queue.
+pub(crate) fn sweep(mut queued: impl FnMut(), mut waiting: impl FnMut() -> bool) {
+    loop {
+        queued();
+        if !waiting() {
             return;
         }
-        std::thread::yield_now();
+        yield_thread();
+    }
+}
+
+/// Buries the goroutine of a slot if it waits. True: it is claimed, so on the way into a queue.
+///
+/// `ours` says whether it is one of the runtime that closes. That is asked *after* the look at the ticket: a slot may
+/// be freed and reused by another runtime at any time, and a kill with an epoch seen there would take one of its
+/// goroutines. Seen before that, the epoch is one of ours, or the kill fails.
+pub(crate) fn kill_waiting(ticket: &Ticket, ours: impl FnOnce() -> bool, bury: impl FnOnce()) -> bool {
+    let seen = ticket.look();
+    if !ours() {
+        return false;
+    }
+    match seen {
+        Seen::Waiting(epoch) if ticket.kill(epoch) => {
+            bury();
+            false
+        }
+        // Won by somebody else meanwhile.
+        Seen::Waiting(_) | Seen::Claimed => true,
+        Seen::Running | Seen::Dead => false,
     }
 }
 
@@ -111,8 +142,13 @@ unsafe fn bury_queued(gp: Gp) {
     // SAFETY: the caller is the owner.
     unsafe {
         if *gp.flags() & flag::FRESH == 0 {
+            let (claimed, object, heir) =
+                (gp.ticket().claimed(), (*gp.running()).object, (*gp.running()).heir);
             gp.ticket().bury();
             bury(gp);
+            if let (Some(why), Some(heir)) = (claimed, heir) {
+                heir(object, why);
+            }
             return;
         }
         let dropped = catch_unwind(AssertUnwindSafe(|| (gp.code().drop_closure)(gp)));
@@ -146,10 +182,7 @@ unsafe fn end(gp: Gp) {
                     ready(node.as_ref().who);
                 }
             }
-            End::Mine => {
-                drop((gp.code().discard)(gp));
-                free(gp);
-            }
+            End::Mine => discard(gp),
         }
     }
 }

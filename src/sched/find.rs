@@ -44,7 +44,7 @@ const SPIN: Duration = Duration::from_micros(40);
 const PAUSES: u32 = 8;
 
 /// The most ticks between a watch in vain and the next one.
-const MAX_KICK_GAP: u32 = 1 << 16;
+const MAX_KICK_GAP: u32 = 1 << 13;
 
 /// The next G to run on this M. None: the runtime is closing.
 pub(crate) fn find_work(m: &M) -> Option<Gp> {
@@ -56,11 +56,12 @@ pub(crate) fn find_work(m: &M) -> Option<Gp> {
             let (token, spinning) = m.rt.idle.acquire(&m.seat.bed)?;
             m.hold(token);
             m.spinning.set(spinning);
+            m.rt.sysmon.rouse();
         }
         let found = m.with_p(|p| p.and_then(|p| local_work(&m.rt, p).or_else(|| steal(&m.rt, p))));
         if let Some(gp) = found.or_else(|| spin(m)) {
             if m.spinning.replace(false) {
-                let woke = m.rt.idle.stop_spinning();
+                let woke = m.rt.idle.stop_spinning(|| m.rt.work_queued());
                 m.rt.see_to(woke);
             }
             return Some(gp);

@@ -11,7 +11,8 @@
 //! 1. *Submit*: publish work in a queue; fence; read the counts. Somebody spins: done, it will look. No P is idle:
 //!    done, who goes idle later will look. Else count one spinner in, pop a P and a bed, give the P to the bed's M
 //!    and wake it. [`Idle::wake`]
-//! 2. *A spinner finds work*: it counts itself out, then submits again: there may be more. [`Idle::stop_spinning`]
+//! 2. *A spinner finds work*: it counts itself out; fence; looks at all queues, and on a find submits again.
+//!    [`Idle::stop_spinning`]
 //! 3. *Go to sleep*: put P and bed on their lists and, in one step, count the P in and the spinner out; fence; look
 //!    at all queues once more. On a find take a P back, if there is one, and be a spinner again. [`Idle::sleep`]
 //!
@@ -182,13 +183,20 @@ impl Idle {
         }
     }
 
+    /// A P was put back by somebody who does not go to sleep: wakes an M if `look` finds work.
+    pub(crate) fn wake_if(&self, look: impl FnOnce() -> bool) -> Woke {
+        // ORDER: pairs with the fence in `wake`, of whoever publishes work: it sees the P, or we its work.
+        fence(Ordering::SeqCst);
+        if look() { self.wake() } else { Woke::Nobody }
+    }
+
     /// No thread could be had for [`Woke::NeedsThread`]: the P is idle again. The work waits for an M that runs, or
     /// for sysmon's next look.
     pub(crate) fn no_thread(&self, p: PToken) {
         let mut lists = self.lists.lock();
         lists.ps.push(p);
-        self.counts.fetch_add(Counts::IDLE, Ordering::SeqCst);
-        self.counts.fetch_sub(Counts::SPIN, Ordering::SeqCst);
+        // One step: who sees the idle P sees no spinner to rely on.
+        self.counts.fetch_add(Counts::IDLE - Counts::SPIN, Ordering::SeqCst);
     }
 
     /// An M that holds a P asks to spin: at most `max` do, and at most half of the busy ones.
@@ -202,10 +210,10 @@ impl Idle {
         self.counts.compare_exchange(counts.0, new, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 
-    /// Step 2: a spinner has found work.
-    pub(crate) fn stop_spinning(&self) -> Woke {
+    /// Step 2: a spinner has found work; wakes the next M if `look` finds more.
+    pub(crate) fn stop_spinning(&self, look: impl FnOnce() -> bool) -> Woke {
         self.counts.fetch_sub(Counts::SPIN, Ordering::SeqCst);
-        self.wake()
+        self.wake_if(look)
     }
 
     /// Step 3: gives the P up and sleeps, unless `look` finds work. Returns the P to go on with, as a spinner, or
@@ -266,6 +274,11 @@ impl Idle {
         Counts(self.counts.load(Ordering::SeqCst))
     }
 
+    /// How many Ms sleep.
+    pub(crate) fn asleep(&self) -> usize {
+        self.lists.lock().beds.len()
+    }
+
     /// Takes an idle P for an M that starts as a spinner.
     pub(crate) fn take_first(&self) -> Option<PToken> {
         let mut lists = self.lists.lock();
@@ -282,7 +295,7 @@ impl Idle {
         Some(p)
     }
 
-    /// Puts a P back that nobody is to run. The caller then looks at the queues, as in step 3, or needs not to.
+    /// Puts a P back that nobody is to run. The caller then looks at the queues ([`Idle::wake_if`]), or needs not to.
     pub(crate) fn put_p(&self, p: PToken) {
         let mut lists = self.lists.lock();
         lists.ps.push(p);

@@ -10,12 +10,13 @@ use super::p::OwnedP;
 use super::runtime::Shared;
 use crate::arch::fiber::Fiber;
 use crate::g::Gp;
-use crate::prim::RawLock;
+use crate::prim::{RawLock, Sleeper};
 use crate::stack::Stack;
 use crate::sys::tls;
 use std::cell::{Cell, UnsafeCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// What a goroutine asks of g0 when it switches there.
 #[derive(Debug)]
@@ -71,6 +72,7 @@ pub(crate) struct M {
     pub(crate) rt: Arc<Shared>,
     pub(crate) seat: Arc<Seat>,
     p: UnsafeCell<Option<OwnedP>>,
+    napper: Sleeper,
     pub(crate) spinning: Cell<bool>,
     pub(crate) cur: Cell<Option<Gp>>,
     pub(crate) action: Cell<Action>,
@@ -98,6 +100,7 @@ impl M {
             rt,
             seat,
             p: UnsafeCell::new(None),
+            napper: Sleeper::new(),
             spinning: Cell::new(false),
             cur: Cell::new(None),
             action: Cell::new(Action::None),
@@ -137,6 +140,11 @@ impl M {
         // SAFETY: one thread, and no reference is live: see `with_p`. The token is one of `self.rt`'s (a bed belongs
         // to one runtime), which lives as long as this M.
         unsafe { *self.p.get() = Some(OwnedP::hold(&self.rt.ps[token.index()], token)) };
+    }
+
+    /// Sleeps a little, on g0.
+    pub(crate) fn nap(&self, time: Duration) {
+        self.napper.sleep_for(Some(time));
     }
 
     /// Hands the P, if there is one, on: this thread is about to sleep with its goroutine.

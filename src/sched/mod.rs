@@ -17,7 +17,7 @@
 //! - [`park`] park and ready: the one way to block; [`waitq`] the queues of those who do
 //! - [`run`] g0's loop, first and last steps of a goroutine; [`spawn`] making one
 //! - [`runtime`] what Ms share; [`builder`] how it is made; [`start`] its threads; [`close`] its end
-//! - [`sysmon`] the thread that watches; [`stats`] counters
+//! - [`sysmon`] the thread that watches; [`trace`] its line for people; [`stats`] counters
 //!
 //! # Invariants
 //! - **one owner**, **one place**, **type-stable**: see [`crate::g`].
@@ -40,6 +40,8 @@
 //! - *Waking on every spawn*: 10 us each; tokio pays that with 440 ns a task on two workers, 220 on one.
 
 pub(crate) mod builder;
+#[cfg(sixtyone_chaos)]
+pub(crate) mod chaos;
 pub(crate) mod close;
 pub(crate) mod find;
 pub(crate) mod idle;
@@ -52,4 +54,5 @@ pub(crate) mod spawn;
 pub(crate) mod start;
 pub(crate) mod stats;
 pub(crate) mod sysmon;
+pub(crate) mod trace;
 pub(crate) mod waitq;

@@ -21,7 +21,7 @@ use crate::arch;
 use crate::g::parker::Parker;
 use crate::g::ticket::{Ticket, Wake};
 use crate::g::waiter::{Waiter, Who};
-use crate::g::{Gp, WaitReason};
+use crate::g::{Gp, Heir, WaitReason};
 use crate::prim::RawLock;
 use std::sync::Arc;
 
@@ -50,11 +50,39 @@ fn may_move(m: &M) -> bool {
 /// `lock` is held, and valid until the caller returns from here.
 #[inline]
 pub(crate) unsafe fn park(who: Who, lock: &RawLock, reason: WaitReason, object: *const ()) -> Wake {
+    // SAFETY: the caller vouches.
+    unsafe { park_with(who, lock, reason, object, None) }
+}
+
+/// Like [`park`], for what must not be lost with a waiter that is won and then dies with its runtime before it runs: `heir`
+/// is called in its place, with `object` and why it was woken.
+///
+/// # Safety
+/// As [`park`], and `heir` may be called with `object` for as long as the caller's frame is there.
+pub(crate) unsafe fn park_or_inherit(
+    who: Who,
+    lock: &RawLock,
+    reason: WaitReason,
+    object: *const (),
+    heir: Heir,
+) -> Wake {
+    // SAFETY: the caller vouches.
+    unsafe { park_with(who, lock, reason, object, Some(heir)) }
+}
+
+#[inline(always)]
+unsafe fn park_with(
+    who: Who,
+    lock: &RawLock,
+    reason: WaitReason,
+    object: *const (),
+    heir: Option<Heir>,
+) -> Wake {
     match who {
         Who::G(gp) => {
             // SAFETY: one owner: the goroutine itself. The lock is the caller's, g0 releases it.
             unsafe {
-                note(gp, reason, object);
+                note(gp, reason, object, heir);
                 leave(gp, Action::Park(lock));
             }
             gp.ticket().take()
@@ -83,7 +111,7 @@ pub(crate) fn park_if<F: Fn() -> bool + Sync>(
         Who::G(gp) => {
             // SAFETY: one owner: the goroutine itself.
             unsafe {
-                note(gp, reason, object);
+                note(gp, reason, object, None);
                 leave(gp, Action::ParkIf(call::<F>, std::ptr::from_ref(commit).cast()));
             }
             gp.ticket().take()
@@ -125,11 +153,12 @@ fn sleep(parker: &'static Parker) -> Wake {
 /// # Safety
 /// One owner: the caller is the goroutine.
 #[inline(always)]
-unsafe fn note(gp: Gp, reason: WaitReason, object: *const ()) {
+unsafe fn note(gp: Gp, reason: WaitReason, object: *const (), heir: Option<Heir>) {
     // SAFETY: the caller is the goroutine, which runs.
     unsafe {
         (*gp.running()).reason = reason;
         (*gp.running()).object = object;
+        (*gp.running()).heir = heir;
     }
 }
 
@@ -147,8 +176,8 @@ unsafe fn leave(gp: Gp, action: Action) {
         let running = gp.running();
         let fiber = (*running).stack.fiber();
         fiber.leave_for(&m.g0_fiber);
-        arch::switch(&raw mut (*running).sp, m.g0_sp.get(), 0);
-        fiber.arrived(None);
+        let m = arch::switch(&raw mut (*running).sp, m.g0_sp.get(), 0) as *const M;
+        fiber.arrived(&(*m).g0_fiber);
     }
 }
 

@@ -24,22 +24,35 @@ use crate::g::task::Payload;
 use crate::g::ticket::Wake;
 use crate::g::{Gp, Running, WaitReason, flag, slab};
 use crate::stack::{Class, Stack, pool};
-use crate::sys::{clock, tls};
+use crate::sys::{clock, say, tls};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-/// How long no goroutine may get on, for want of stacks, before the process gives up.
+/// How long an M may find nothing but goroutines without a stack before it says so, and gives up if nobody else runs one.
 const STACK_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Between two tries for a stack.
+const STARVED_NAP: Duration = Duration::from_micros(100);
 
 /// Runs goroutines until the runtime closes or `m.until` has ended.
 pub(crate) fn schedule(m: &M) {
+    /// No user code runs on g0, so nothing there may panic; if something does, the M's P and queues are in no state to go on.
+    struct NoUnwinding;
+    impl Drop for NoUnwinding {
+        fn drop(&mut self) {
+            say(format_args!("fatal error: sixtyone: a panic in the scheduler itself; please report it"));
+            std::process::abort();
+        }
+    }
+    let bomb = NoUnwinding;
     let mut starved = None;
     while let Some(gp) = find::find_work(m) {
         // SAFETY: one owner: `find_work` took it out of its queue.
         if unsafe { execute(m, gp, &mut starved) } {
-            return;
+            break;
         }
     }
+    std::mem::forget(bomb);
 }
 
 /// Runs one goroutine until it parks, yields or ends. True if it was the one this loop is for, and ended.
@@ -68,7 +81,7 @@ unsafe fn execute(m: &M, gp: Gp, starved: &mut Option<Starved>) -> bool {
         m.seat.set_in_user(true);
         m.g0_fiber.leave_for(fiber);
         arch::switch(m.g0_sp.as_ptr(), sp, std::ptr::from_ref(m) as usize);
-        m.g0_fiber.arrived(Some(fiber));
+        m.g0_fiber.arrived(fiber);
         m.seat.set_in_user(false);
         m.cur.set(None);
         after(m, gp)
@@ -177,6 +190,7 @@ unsafe fn provide_stack(m: &M, gp: Gp) -> bool {
             if pool::made() == made {
                 m.with_p(|p| p.map(|p| p.stats.stacks_reused.add(1)));
             }
+            stack.fiber().renew();
             // SAFETY: a free stack, ours; its first frame fits.
             m.spare_sp.set(unsafe { arch::prepare(stack.first_frame(), entry) });
             stack
@@ -187,61 +201,69 @@ unsafe fn provide_stack(m: &M, gp: Gp) -> bool {
     true
 }
 
-/// Since when this M has found only goroutines that need a stack, while nobody else ran one.
-struct Starved(Instant);
+/// Since when this M has found only goroutines that need a stack.
+struct Starved {
+    since: Instant,
+    said: bool,
+}
 
 /// No stack is to be had: the goroutine waits at the head of the GRQ while a running one may free a stack.
 #[cold]
 fn starve(m: &M, gp: Gp, starved: &mut Option<Starved>) {
     let now = clock::now();
-    if m.rt.someone_else_in_user(&m.seat) {
-        *starved = None;
-    }
-    let since = starved.get_or_insert(Starved(now)).0;
-    if now.duration_since(since) > STACK_PATIENCE {
+    let starved = starved.get_or_insert(Starved { since: now, said: false });
+    if !starved.said && now.duration_since(starved.since) > STACK_PATIENCE {
+        // Somebody who runs may end and leave a stack; nobody will otherwise.
+        let hope = m.rt.someone_else_in_user(&m.seat);
         let metrics = m.rt.metrics();
         let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
-        eprintln!(
-            "fatal error: no address space or memory for another goroutine's stack of {} KiB; {} goroutines are alive, \
-             {} stacks were made, guards are {:?}.\nvm.max_map_count is {}; see also `ulimit -v` and \
-             vm.overcommit_memory. Fewer goroutines at once, or smaller stacks (runtime::Builder::stack_size), need less.",
+        say(format_args!(
+            "{}: no address space or memory for another goroutine's stack of {} KiB; {} goroutines are alive, {} stacks were \
+             made, guards are {:?}.\nvm.max_map_count is {}; see also `ulimit -v` and vm.overcommit_memory. Fewer \
+             goroutines at once, or smaller stacks (runtime::Builder::stack_size), need less.",
+            if hope { "sixtyone: warning, goroutines wait" } else { "fatal error" },
             m.rt.class.size() / 1024,
             metrics.goroutines,
             metrics.stacks_made,
             pool::guards(),
             limit.trim(),
-        );
-        std::process::abort();
+        ));
+        if !hope {
+            std::process::abort();
+        }
+        starved.said = true;
     }
-    std::thread::yield_now();
     if let Err(gp) = m.rt.grq.push_front(gp) {
         m.rt.leave_behind(gp);
     }
+    // The thread's g0 has nothing better to do; who frees a stack does not wait for us.
+    m.nap(STARVED_NAP);
 }
 
 /// Where every stack's first frame is: runs one goroutine after the other. The word is the M that switched here.
 unsafe extern "C" fn entry(word: usize) -> ! {
     let mut word = word;
-    let mut first = true;
     loop {
         // SAFETY: `execute` switched here, with its M, a fresh goroutine and this stack in it. `run` leaves the
         // closure's panic in the result; nothing unwinds past here. After `run`, the M may be another one.
         word = unsafe {
             let (gp, stack) = {
                 let m = &*(word as *const M);
-                (m.cur.get(), m.entering.take().expect("entered with its stack"))
+                let stack = m.entering.take();
+                if let Some(stack) = &stack {
+                    stack.fiber().arrived(&m.g0_fiber);
+                }
+                (m.cur.get(), stack)
             };
             let gp = gp.expect("entered with a goroutine");
+            let stack = stack.expect("entered with its stack");
             let fiber = stack.fiber();
-            if first {
-                fiber.arrived(None);
-                first = false;
-            }
             *gp.flags() &= !flag::FRESH;
             let running = Running {
                 sp: std::ptr::null_mut(),
                 stack: stack.alias(),
                 reason: WaitReason::None,
+                heir: None,
                 object: std::ptr::null(),
             };
             (gp.code().run)(gp, running);
@@ -249,9 +271,7 @@ unsafe extern "C" fn entry(word: usize) -> ! {
             let m = M::current().expect("a goroutine runs on an M");
             m.action.set(Action::Exit(stack));
             fiber.leave_for(&m.g0_fiber);
-            let word = arch::switch(m.spare_sp.as_ptr(), m.g0_sp.get(), 0);
-            fiber.arrived(None);
-            word
+            arch::switch(m.spare_sp.as_ptr(), m.g0_sp.get(), 0)
         };
     }
 }
@@ -264,10 +284,8 @@ unsafe fn finish(gp: Gp) {
     tls::assert_no_locks();
     // SAFETY: one owner: us, until `Status::finish` says otherwise.
     unsafe {
-        if M::current().is_some_and(|m| m.rt.on_panic == OnPanic::Abort) && (gp.code().panicked)(gp) {
-            report(gp, None);
-            eprintln!("sixtyone: the runtime was built with OnPanic::Abort");
-            std::process::abort();
+        if (gp.code().panicked)(gp) {
+            abort_if_asked();
         }
         match gp.status().finish() {
             End::Handles => {}
@@ -280,6 +298,18 @@ unsafe fn finish(gp: Gp) {
             }
             End::Mine => discard(gp),
         }
+    }
+}
+
+/// The calling goroutine has panicked: ends the process, if the runtime was built with `OnPanic::Abort`.
+pub(crate) fn abort_if_asked() {
+    if let Some(m) = M::current().filter(|m| m.rt.on_panic == OnPanic::Abort)
+        && let Some(gp) = m.cur.get()
+    {
+        // SAFETY: one owner: the caller is the goroutine.
+        unsafe { report(gp, None) };
+        say(format_args!("sixtyone: the runtime was built with OnPanic::Abort"));
+        std::process::abort();
     }
 }
 
@@ -341,5 +371,7 @@ unsafe fn report(gp: Gp, payload: Option<&Payload>) {
             .unwrap_or("(a payload that is no string)")
     });
     let colon = if what.is_empty() { "" } else { ": " };
-    eprintln!("sixtyone: goroutine {id}{name}, spawned at {site}, panicked and nobody joins it{colon}{what}");
+    say(format_args!(
+        "sixtyone: goroutine {id}{name}, spawned at {site}, panicked and nobody joins it{colon}{what}"
+    ));
 }

@@ -19,8 +19,9 @@ use parking_lot::Mutex;
 use std::io;
 use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::ThreadId;
+use std::time::Duration;
 
 /// What happens when a goroutine panics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) class: Class,
     pub(crate) on_panic: OnPanic,
     pub(crate) thread_name: String,
+    pub(crate) trace_every: Option<Duration>,
     pub(crate) crew: Mutex<Crew>,
     /// An M has left its loop: for who waits in `close`.
     pub(crate) left: Sleeper,
@@ -77,6 +79,7 @@ pub(crate) struct Config {
     pub(crate) on_panic: OnPanic,
     pub(crate) thread_name: String,
     pub(crate) seed: u64,
+    pub(crate) trace_every: Option<Duration>,
     pub(crate) current_thread: bool,
 }
 
@@ -97,6 +100,7 @@ impl Shared {
             class: config.class,
             on_panic: config.on_panic,
             thread_name: config.thread_name,
+            trace_every: config.trace_every,
             crew: Mutex::new(Vec::new()),
             left: Sleeper::new(),
             leftovers: Mutex::new(GList::new()),
@@ -148,11 +152,8 @@ impl Shared {
 
     /// A P was put back: if work waits, sees to it that somebody takes it up.
     pub(crate) fn wake_if_queued(self: &Arc<Self>) {
-        // ORDER: pairs with the fence of whoever publishes work: it sees the P, or we its work.
-        fence(Ordering::SeqCst);
-        if self.work_queued() {
-            self.wake();
-        }
+        let woke = self.idle.wake_if(|| self.work_queued());
+        self.see_to(woke);
     }
 
     /// Does what is left to do after a wake.

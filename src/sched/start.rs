@@ -7,7 +7,7 @@ use super::run::{drop_spare, schedule};
 use super::runtime::{Kind, Shared};
 use super::{spawn, sysmon};
 use crate::g::Cold;
-use crate::sys::mem;
+use crate::sys::{mem, say};
 use crate::task::JoinHandle;
 use std::io;
 use std::panic::Location;
@@ -70,7 +70,7 @@ fn thread_for(rt: &Arc<Shared>, token: PToken) -> Result<(), (io::Error, PToken)
 /// An M's thread.
 fn m_main(rt: Arc<Shared>, seat: Arc<Seat>) {
     if let Err(e) = mem::ensure_signal_stack() {
-        eprintln!("sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}");
+        say(format_args!("sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}"));
     }
     let m = M::new(rt, seat);
     if let Some(token) = m.seat.bed.unmake() {
@@ -112,8 +112,11 @@ where
             );
             let seat = Arc::clone(&rt.crew.lock()[0].0);
             if let Err(e) = mem::ensure_signal_stack() {
-                eprintln!("sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}");
+                say(format_args!(
+                    "sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}"
+                ));
             }
+            let handle = spawn_main(rt, f, cold, site);
             // A waker that came too early may be holding the P for a moment.
             let token = std::iter::repeat_with(|| rt.idle.take_p())
                 .find_map(|token| {
@@ -123,7 +126,6 @@ where
                     })
                 })
                 .expect("endless");
-            let handle = spawn_main(rt, f, cold, site);
             let m = M::new(Arc::clone(rt), seat);
             m.hold(token);
             m.until.set(Some(handle.gp()));

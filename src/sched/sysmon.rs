@@ -1,6 +1,6 @@
 //! sysmon: the thread that watches the others, without a P.
 //!
-//! While goroutines run it looks around every [`PERIOD`]: it ends slices (see [`find`](super::find)) and finds what the
+//! While goroutines run it looks around every [`PERIOD`] ([`LOOK`] if some Ps are idle): it ends slices (see [`find`](super::find)) and finds what the
 //! quick paths may have missed: a `next` slot that nobody empties beside an idle P, queued work beside an idle P for
 //! which no thread could be had.
 //!
@@ -8,7 +8,8 @@
 //! from then on it sleeps without a timeout: an idle runtime uses no CPU. The next M that gets to work rouses it.
 #![forbid(unsafe_code)]
 
-use super::runtime::Shared;
+use super::runtime::{Kind, Shared};
+use super::trace::Trace;
 use crate::prim::Sleeper;
 use crate::stack::pool;
 use crate::sys::clock;
@@ -21,6 +22,9 @@ use std::time::{Duration, Instant};
 
 /// Between two looks while goroutines run: also the length of a slice, Go's 10 ms.
 const PERIOD: Duration = Duration::from_millis(10);
+
+/// Between two looks while some Ps run and some are idle: how long a missed chance for parallelism may last.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// How long a runtime is idle before sysmon stops looking around.
 const NAP_AFTER: Duration = Duration::from_millis(100);
@@ -56,7 +60,10 @@ impl Sysmon {
     fn nap(&self, rt: &Shared, limit: Option<Duration>) {
         self.deep.store(true, Ordering::SeqCst);
         // ORDER: see `rouse`.
-        if rt.idle.counts_seqcst().idle() == rt.ps.len() && !rt.closing() {
+        let idle = rt.idle.counts_seqcst().idle() == rt.ps.len();
+        // Work beside idle Ps: no thread could be had for it. Keep looking.
+        let stranded = rt.work_queued() && matches!(rt.kind, Kind::Threads);
+        if idle && !stranded && !rt.closing() {
             self.sleeper.sleep_for(limit);
         }
         self.deep.store(false, Ordering::SeqCst);
@@ -85,25 +92,36 @@ pub(crate) fn start(rt: &Arc<Shared>) -> io::Result<()> {
 fn watch(rt: &Arc<Shared>) {
     let mut marks = vec![None; rt.ps.len()];
     let mut idle_since: Option<Instant> = None;
+    let mut slice_since = clock::now();
     let mut trimmed = false;
+    let mut trace = rt.trace_every.map(Trace::new);
     loop {
-        rt.sysmon.sleeper.sleep_for(Some(PERIOD));
+        let idle = rt.idle.counts().idle();
+        let period = if idle > 0 && idle < rt.ps.len() { LOOK } else { PERIOD };
+        let left = trace.as_ref().map_or(period, Trace::left);
+        rt.sysmon.sleeper.sleep_for(Some(period.min(left)));
         if rt.closing() {
             return;
         }
+        if let Some(trace) = &mut trace {
+            trace.print_if_due(rt);
+        }
         look(rt, &mut marks);
+        let now = clock::now();
         if rt.idle.counts().idle() < rt.ps.len() {
             (idle_since, trimmed) = (None, false);
-            rt.end_slice();
+            if now.duration_since(slice_since) >= PERIOD {
+                slice_since = now;
+                rt.end_slice();
+            }
             continue;
         }
-        let now = clock::now();
         let idle_for = now.duration_since(*idle_since.get_or_insert(now));
         if idle_for >= TRIM_AFTER && !trimmed {
             trim(rt);
             trimmed = true;
         }
-        if idle_for >= NAP_AFTER {
+        if idle_for >= NAP_AFTER && trace.is_none() {
             rt.sysmon.nap(rt, if trimmed { None } else { Some(TRIM_AFTER - idle_for) });
         }
     }
@@ -128,7 +146,7 @@ fn trim(rt: &Arc<Shared>) {
     for token in held {
         rt.idle.put_p(rt.flush_stacks(token));
     }
-    pool::trim();
     // While we held them, no idle P was to be seen.
     rt.wake_if_queued();
+    pool::trim();
 }

@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "nodes lie in the waiters' frames")]
 
 use crate::g::ticket::Wake;
-use crate::g::waiter::Waiter;
+use crate::g::waiter::{Links, Waiter};
 use std::ptr::NonNull;
 
 /// See the module's head.
@@ -35,11 +35,9 @@ impl WaitQueue {
     pub(crate) unsafe fn push_back(&mut self, node: NonNull<Waiter>) {
         // SAFETY: nodes in the queue are valid, and ours under the lock.
         unsafe {
-            (*node.as_ptr()).next = None;
-            (*node.as_ptr()).prev = self.tail;
-            (*node.as_ptr()).queued = true;
+            *links(node) = Links { next: None, prev: self.tail, queued: true };
             match self.tail {
-                Some(tail) => (*tail.as_ptr()).next = Some(node),
+                Some(tail) => (*links(tail)).next = Some(node),
                 None => self.head = Some(node),
             }
         }
@@ -53,11 +51,9 @@ impl WaitQueue {
     pub(crate) unsafe fn push_front(&mut self, node: NonNull<Waiter>) {
         // SAFETY: nodes in the queue are valid, and ours under the lock.
         unsafe {
-            (*node.as_ptr()).next = self.head;
-            (*node.as_ptr()).prev = None;
-            (*node.as_ptr()).queued = true;
+            *links(node) = Links { next: self.head, prev: None, queued: true };
             match self.head {
-                Some(head) => (*head.as_ptr()).prev = Some(node),
+                Some(head) => (*links(head)).prev = Some(node),
                 None => self.tail = Some(node),
             }
         }
@@ -72,17 +68,18 @@ impl WaitQueue {
     pub(crate) unsafe fn unlink(&mut self, node: NonNull<Waiter>) {
         // SAFETY: nodes in the queue are valid, and ours under the lock.
         unsafe {
-            if !(*node.as_ptr()).queued {
+            let place = &mut *links(node);
+            if !place.queued {
                 return;
             }
-            (*node.as_ptr()).queued = false;
-            let (prev, next) = ((*node.as_ptr()).prev, (*node.as_ptr()).next);
+            place.queued = false;
+            let (prev, next) = (place.prev, place.next);
             match prev {
-                Some(prev) => (*prev.as_ptr()).next = next,
+                Some(prev) => (*links(prev)).next = next,
                 None => self.head = next,
             }
             match next {
-                Some(next) => (*next.as_ptr()).prev = prev,
+                Some(next) => (*links(next)).prev = prev,
                 None => self.tail = prev,
             }
         }
@@ -105,4 +102,12 @@ impl WaitQueue {
             }
         }
     }
+}
+
+/// # Safety
+/// The node is valid, and ours under its queue's lock.
+#[inline(always)]
+unsafe fn links(node: NonNull<Waiter>) -> *mut Links {
+    // SAFETY: the caller vouches.
+    unsafe { node.as_ref() }.links.get_mut()
 }

@@ -27,8 +27,8 @@ use crate::g::WaitReason;
 use crate::g::ticket::Wake;
 use crate::g::waiter::Waiter;
 use crate::prim::atomic::{AtomicU32, Ordering};
-use crate::prim::{Lock, RaceCell, Rank, const_fn, pause};
-use crate::sched::park::{may_spin, me, park, ready};
+use crate::prim::{Lock, REAL, RaceCell, Rank, const_fn, pause};
+use crate::sched::park::{may_spin, me, park_or_inherit, ready};
 use crate::sched::waitq::WaitQueue;
 use crate::sys::clock;
 use std::fmt;
@@ -45,14 +45,15 @@ const STARVING: u32 = 8;
 /// A waiter that waited longer gets the mutex handed over: Go's `starvationThresholdNs`.
 const STARVING_AFTER: Duration = Duration::from_millis(1);
 
-/// Rounds of [`PAUSES`] that a newcomer, or a waiter just woken, looks on before it queues: Go's active spinning.
-const SPINS: u32 = 4;
-const PAUSES: u32 = 30;
+/// Rounds of [`PAUSES`] that a newcomer, or a waiter just woken, looks on before it queues: Go's active spinning. (One
+/// of one in a model.)
+const SPINS: u32 = if REAL { 4 } else { 1 };
+const PAUSES: u32 = if REAL { 30 } else { 1 };
 
 /// A lock around a value. No poisoning: a panic under the lock unlocks it, as with `parking_lot`.
 ///
 /// Blocks goroutines and plain threads alike. A waiter that has waited for more than 1 ms gets the lock handed over, as
-/// in Go. Not reentrant. What a goroutine held when its runtime was dropped stays locked.
+/// in Go. Not reentrant. What a goroutine held when its runtime was dropped stays locked; what it waited for does not.
 ///
 /// ```
 /// # // SAFETY: no thread-locals here.
@@ -66,9 +67,14 @@ const PAUSES: u32 = 30;
 /// });
 /// ```
 pub struct Mutex<T> {
+    raw: RawMutex,
+    value: RaceCell<T>,
+}
+
+/// The mutex without its value.
+struct RawMutex {
     state: AtomicU32,
     queue: Lock<WaitQueue>,
-    value: RaceCell<T>,
 }
 
 // SAFETY: the value is reached by one at a time.
@@ -81,8 +87,7 @@ impl<T> Mutex<T> {
         /// An unlocked mutex.
         pub const fn new(value: T) -> Mutex<T> {
             Mutex {
-                state: AtomicU32::new(0),
-                queue: Lock::new(Rank::Wait, WaitQueue::new()),
+                raw: RawMutex { state: AtomicU32::new(0), queue: Lock::new(Rank::Wait, WaitQueue::new()) },
                 value: RaceCell::new(value),
             }
         }
@@ -91,16 +96,14 @@ impl<T> Mutex<T> {
     /// Locks the mutex; it is unlocked when the guard is dropped. Blocks.
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        if !self.lock_free() {
-            self.lock_contended();
-        }
+        self.raw.lock();
         self.guard()
     }
 
     /// Locks the mutex if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.lock_free().then(|| self.guard())
+        self.raw.try_lock().then(|| self.guard())
     }
 
     /// The value, of a mutex that nobody else has.
@@ -116,6 +119,40 @@ impl<T> Mutex<T> {
 
     fn guard(&self) -> MutexGuard<'_, T> {
         MutexGuard { mutex: self, not_send: PhantomData }
+    }
+}
+
+impl RawMutex {
+    #[inline(always)]
+    fn lock(&self) {
+        if !self.lock_free() {
+            self.lock_contended();
+        }
+    }
+
+    /// Takes it if nobody has it and it is not about to be handed over. Bits may be set though it is free.
+    #[inline(always)]
+    fn try_lock(&self) -> bool {
+        let take = |state| (state & (LOCKED | STARVING) == 0).then_some(state | LOCKED);
+        // ORDER: pairs with the releases in `unlock`.
+        self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, take).is_ok()
+    }
+
+    /// A waiter was won by an `unlock` and then died with its runtime, before it ran: passes on what it was woken with.
+    ///
+    /// # Safety
+    /// `raw` is a `RawMutex` that the dead one waited for: it is still borrowed by its frame.
+    unsafe fn inherit(raw: *const (), why: Wake) {
+        // SAFETY: the caller vouches.
+        let raw = unsafe { &*raw.cast::<RawMutex>() };
+        if why != Wake::Handed {
+            raw.state.fetch_and(!WOKEN, Ordering::Relaxed);
+            if !raw.try_lock() {
+                // Its holder's `unlock` finds nobody awake.
+                return;
+            }
+        }
+        raw.unlock();
     }
 
     #[inline(always)]
@@ -192,7 +229,8 @@ impl<T> Mutex<T> {
                 *since = Some(clock::now());
                 queue.push_back(NonNull::from(&node));
             }
-            Some(park(who, queue.into_raw(), WaitReason::MutexLock, std::ptr::from_ref(self).cast()))
+            let object = std::ptr::from_ref(self).cast();
+            Some(park_or_inherit(who, queue.into_raw(), WaitReason::MutexLock, object, Self::inherit))
         }
     }
 
@@ -294,7 +332,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 impl<T> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.mutex.unlock();
+        self.mutex.raw.unlock();
     }
 }
 

@@ -1,7 +1,10 @@
 //! `WaitGroup`: waits for a number of things to be done (lecture notes, Definition 2.21).
 //!
-//! A counter and a queue. `done` that reaches zero takes the queue's lock and wakes all; `wait` takes the lock, looks at
-//! the counter again, and queues. Whichever has the lock second sees the other.
+//! A counter and a queue. `done` that reaches zero takes the queue's lock, looks at the counter again, and wakes all;
+//! `wait` takes the lock, looks at the counter again, and queues. Whichever has the lock second sees the other.
+//!
+//! Why `done` looks again: it may be late. The counter may have been raised meanwhile, and who waits now waits for that;
+//! the `done` that brings it back to zero wakes them. (A scope whose wait ended early would be a use after free.)
 #![expect(unsafe_code, reason = "queues nodes that lie in the waiter's frame")]
 
 use crate::g::WaitReason;
@@ -56,11 +59,9 @@ impl WaitGroup {
     /// # Panics
     /// When the counter overflows.
     pub fn add(&self, n: usize) {
-        let before = self.0.count.fetch_add(n, Ordering::Relaxed);
-        if before.checked_add(n).is_none() {
-            self.0.count.fetch_sub(n, Ordering::Relaxed);
-            panic!("WaitGroup counter overflow");
-        }
+        let added =
+            self.0.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_add(n));
+        assert!(added.is_ok(), "WaitGroup counter overflow");
     }
 
     /// Lowers the counter by one; at zero, whoever waits goes on.
@@ -69,20 +70,23 @@ impl WaitGroup {
     /// "negative WaitGroup counter", if it was zero.
     pub fn done(&self) {
         // ORDER: release: what was done is seen by who waits; acquire: the last one passes on what the others did.
-        let before = self.0.count.fetch_sub(1, Ordering::AcqRel);
-        match before {
-            0 => {
-                self.0.count.fetch_add(1, Ordering::Relaxed);
-                panic!("negative WaitGroup counter");
-            }
-            1 => self.wake_all(),
-            _ => {}
+        match self.0.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| count.checked_sub(1)) {
+            Err(_) => panic!("negative WaitGroup counter"),
+            Ok(1) => self.wake_all(),
+            Ok(_) => {}
         }
     }
 
     #[cold]
     fn wake_all(&self) {
-        ready_all(|batch| claim_batch(&mut self.0.waiters.lock(), Wake::Handed, batch));
+        ready_all(|batch| {
+            let mut waiters = self.0.waiters.lock();
+            // ORDER: pairs with the others' `done`: what they did is seen by who is woken here.
+            match self.0.count.load(Ordering::Acquire) {
+                0 => claim_batch(&mut waiters, Wake::Handed, batch),
+                _ => 0,
+            }
+        });
     }
 
     /// Waits until the counter is zero. Blocks.
@@ -126,11 +130,21 @@ impl WaitGroup {
     /// ```
     #[track_caller]
     pub fn spawn<F: FnOnce() + Send + 'static>(&self, f: F) {
+        /// Counts down when the closure is gone: after it has run, or because it never will.
+        struct Counted<F>(Option<F>, WaitGroup);
+        impl<F> Drop for Counted<F> {
+            fn drop(&mut self) {
+                let group = self.1.clone();
+                crate::defer! { group.done() }
+                self.0 = None;
+            }
+        }
         self.add(1);
-        let group = self.clone();
+        let mut counted = Counted(Some(f), self.clone());
         crate::spawn(move || {
-            crate::defer! { group.done() }
-            f();
+            let f = counted.0.take();
+            let _counted = counted;
+            f.map(|f| f())
         });
     }
 }

@@ -7,5 +7,5 @@ use std::time::Instant;
 /// The monotonic clock.
 #[inline]
 pub(crate) fn now() -> Instant {
-    Instant::now()
+    crate::prim::now()
 }

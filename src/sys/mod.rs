@@ -6,3 +6,9 @@ pub(crate) mod clock;
 pub(crate) mod futex;
 pub(crate) mod mem;
 pub(crate) mod tls;
+
+/// Says something on standard error, in one piece, from wherever: takes no lock, and a standard error that nobody reads is no
+/// reason to panic.
+pub(crate) fn say(what: std::fmt::Arguments<'_>) {
+    mem::write_stderr(format!("{what}\n").as_bytes());
+}

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "starts goroutines that borrow")]
 
 use super::{JoinHandle, current_runtime};
+use crate::sched::run::abort_if_asked;
 use crate::sched::spawn::{no_memory, spawn_unchecked};
 use crate::sync::WaitGroup;
 use parking_lot::Mutex;
@@ -123,6 +124,7 @@ impl<F: FnOnce() -> T, T> Running<F, T> {
         let Some(f) = self.f.take() else { return };
         let result = catch_unwind(AssertUnwindSafe(f));
         if result.is_err() {
+            abort_if_asked();
             self.scope.panics.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(packet) = self.packet.take() {

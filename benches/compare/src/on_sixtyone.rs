@@ -1,0 +1,189 @@
+//! The benchmarks on sixtyone: the same work as in the Go program, word for word.
+
+use crate::work::*;
+use sixtyone::sync::{Mutex, WaitGroup};
+use sixtyone::{Runtime, chan, spawn, yield_now};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub fn run(bench: &str, n: usize, procs: usize) -> Option<Outcome> {
+    // SAFETY: no benchmark keeps a thread-local over a call that may block.
+    let rt = unsafe { Runtime::builder().gomaxprocs(procs).build() }.expect("a runtime");
+    rt.run(|| pick(bench, n))
+}
+
+fn pick(bench: &str, n: usize) -> Option<Outcome> {
+    Some(match bench {
+        "spawn_join" => spawn_join(n),
+        "spawn_burst" => spawn_burst(n),
+        "yield1" => yields(1, n),
+        "yield1000" => yields(1000, n),
+        "pingpong_unbuf" => pingpong(n),
+        "chan_spsc_buf128" => chans(128, 1, 1, n),
+        "chan_mpmc_buf128" => chans(128, 8, 8, n),
+        "chan_fan_in_unbuf" => chans(0, 1000, 1, n),
+        "mutex_uncontended" => mutex(1, n),
+        "mutex_contended" => mutex(8, n),
+        "skynet" => skynet_bench(n),
+        "sieve" => sieve(n),
+        "idle_mem" => idle_mem(n),
+        _ => return None,
+    })
+}
+
+fn spawn_join(n: usize) -> Outcome {
+    let wg = WaitGroup::new();
+    let t = Instant::now();
+    let mut done = 0;
+    while done < n {
+        let wave = 1000.min(n - done);
+        wg.add(wave);
+        for _ in 0..wave {
+            let wg = wg.clone();
+            spawn(move || wg.done());
+        }
+        wg.wait();
+        done += wave;
+    }
+    outcome(t.elapsed(), n)
+}
+
+fn spawn_burst(n: usize) -> Outcome {
+    let wg = WaitGroup::new();
+    let t = Instant::now();
+    wg.add(n);
+    for _ in 0..n {
+        let wg = wg.clone();
+        spawn(move || wg.done());
+    }
+    wg.wait();
+    outcome(t.elapsed(), n)
+}
+
+fn yields(tasks: usize, n: usize) -> Outcome {
+    let wg = WaitGroup::new();
+    let t = Instant::now();
+    for _ in 0..tasks {
+        wg.spawn(move || (0..n / tasks).for_each(|_| yield_now()));
+    }
+    wg.wait();
+    outcome(t.elapsed(), n)
+}
+
+fn pingpong(n: usize) -> Outcome {
+    let (ping, ping_rx) = chan::unbuffered::<usize>();
+    let (pong, pong_rx) = chan::unbuffered::<usize>();
+    spawn(move || {
+        for v in ping_rx {
+            pong.send(v).unwrap();
+        }
+    });
+    let t = Instant::now();
+    for i in 0..n {
+        ping.send(i).unwrap();
+        pong_rx.recv().unwrap();
+    }
+    outcome(t.elapsed(), n)
+}
+
+fn chans(cap: usize, producers: usize, consumers: usize, n: usize) -> Outcome {
+    let t = Instant::now();
+    let (tx, rx) = chan::buffered::<u64>(cap);
+    let sum = Arc::new(AtomicUsize::new(0));
+    let wg = WaitGroup::new();
+    for _ in 0..consumers {
+        let (rx, sum) = (rx.clone(), sum.clone());
+        wg.spawn(move || {
+            let s: u64 = rx.iter().sum();
+            sum.fetch_add(s as usize, Ordering::Relaxed);
+        });
+    }
+    let each = n / producers;
+    for _ in 0..producers {
+        let tx = tx.clone();
+        spawn(move || (0..each).for_each(|_| tx.send(1).unwrap()));
+    }
+    drop(tx);
+    wg.wait();
+    assert_eq!(sum.load(Ordering::Relaxed), each * producers);
+    outcome(t.elapsed(), each * producers)
+}
+
+fn mutex(tasks: usize, n: usize) -> Outcome {
+    let m = Arc::new(Mutex::new(0));
+    let t = Instant::now();
+    let wg = WaitGroup::new();
+    for _ in 0..tasks {
+        let m = m.clone();
+        wg.spawn(move || (0..n / tasks).for_each(|_| *m.lock() += 1));
+    }
+    wg.wait();
+    let d = t.elapsed();
+    assert_eq!(*m.lock(), n / tasks * tasks);
+    outcome(d, n)
+}
+
+fn skynet(tx: chan::Sender<u64>, num: u64, size: u64) {
+    if size == 1 {
+        tx.send(num).unwrap();
+        return;
+    }
+    let (ctx, crx) = chan::unbuffered();
+    for i in 0..10 {
+        let ctx = ctx.clone();
+        spawn(move || skynet(ctx, num + i * (size / 10), size / 10));
+    }
+    let sum = (0..10).map(|_| crx.recv().unwrap()).sum();
+    tx.send(sum).unwrap();
+}
+
+fn skynet_bench(n: usize) -> Outcome {
+    let t = Instant::now();
+    let (tx, rx) = chan::unbuffered();
+    spawn(move || skynet(tx, 0, n as u64));
+    let sum = rx.recv().unwrap();
+    let d = t.elapsed();
+    assert_eq!(sum, n as u64 * (n as u64 - 1) / 2);
+    total_outcome(d, n)
+}
+
+fn sieve(n: usize) -> Outcome {
+    let (msgs, want) = sieve_msgs(n);
+    let t = Instant::now();
+    let (tx, mut rx) = chan::unbuffered::<u64>();
+    spawn(move || (2..).try_for_each(|i| tx.send(i)));
+    let mut prime = 0;
+    for _ in 0..n {
+        prime = rx.recv().unwrap();
+        let (tx, next) = chan::unbuffered();
+        let from = std::mem::replace(&mut rx, next);
+        spawn(move || from.iter().filter(|v| v % prime != 0).try_for_each(|v| tx.send(v)));
+    }
+    let d = t.elapsed();
+    assert_eq!(prime, want);
+    total_outcome(d, msgs)
+}
+
+fn idle_mem(n: usize) -> Outcome {
+    let (tx, rx) = chan::unbuffered::<()>();
+    let before = rss();
+    let t = Instant::now();
+    let (up, down) = (WaitGroup::new(), WaitGroup::new());
+    up.add(n);
+    down.add(n);
+    for _ in 0..n {
+        let (rx, up, down) = (rx.clone(), up.clone(), down.clone());
+        spawn(move || {
+            up.done();
+            let _closed = rx.recv();
+            down.done();
+        });
+    }
+    up.wait();
+    let d = t.elapsed();
+    std::thread::sleep(Duration::from_millis(50));
+    let per = (rss() - before) as f64 / n as f64;
+    drop(tx);
+    down.wait();
+    Outcome { extra: format!(" bytes_per_g={per:.0}"), ..outcome(d, n) }
+}

@@ -1,0 +1,306 @@
+#!/usr/bin/env bash
+# Breaks each protocol on purpose, in a copy of the tree; its models (ci/loom.sh) must notice. What survives is a model that
+# checks nothing, or code that nothing needs.
+#
+#   ci/mutants.sh            all
+#   ci/mutants.sh idle       those with this in their name
+#
+# A mutant whose old text is not there exactly once, or that does not compile, fails the step: it has to be brought up to date.
+#
+# Not here, because loom cannot see it, or it does not matter:
+# - SeqCst for AcqRel at `Idle::counts`: loom takes all accesses for AcqRel, and only its fences are sequentially consistent;
+#   the protocol needs no more, except for sysmon's nap, which is not modelled.
+# - the `release` of `Ticket::claim`: whoever wins says so through a queue or a sleeper, which releases, too.
+# - the swap of `RawLock`: models use a compare-exchange in its place, see `prim`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+tree=$root/target-mutants/tree
+only=${1:-}
+# The dependencies are the models'.
+export CARGO_TARGET_DIR=$root/${CARGO_TARGET_DIR:-target-loom}
+
+rm -rf "$tree"
+mkdir -p "$tree"
+git ls-files --cached --others --exclude-standard -z | while IFS= read -r -d '' file; do
+    [ ! -f "$file" ] || printf '%s\0' "$file"
+done | tar --null -T - -cf - | tar -C "$tree" -xf -
+log=$(mktemp)
+trap 'rm -f "$log"; rm -rf "$tree"' EXIT
+
+killed=0
+fail() {
+    tail -n 40 "$log"
+    echo "mutants.sh: $*"
+    exit 1
+}
+
+# mutant NAME FILE MODELS OLD NEW: in FILE, OLD becomes NEW; one of MODELS must fail.
+mutant() {
+    local name=$1 file=$2 models=$3 old=$4 new=$5
+    if [[ $name != *"$only"* ]]; then return 0; fi
+    local text rest
+    text=$(<"$tree/$file")
+    rest=${text#*"$old"}
+    : >"$log"
+    if [ "$rest" = "$text" ]; then fail "$name: the old text is not in $file"; fi
+    if [ "${rest#*"$old"}" != "$rest" ]; then fail "$name: the old text is in $file more than once"; fi
+    printf '%s\n' "${text%%"$old"*}$new$rest" >"$tree/$file"
+    local at=$SECONDS status=0
+    # shellcheck disable=SC2086
+    timeout 120 "$tree/ci/loom.sh" $models >"$log" 2>&1 || status=$?
+    # Written anew, not copied: what cargo looks at is the time.
+    printf '%s\n' "$text" >"$tree/$file"
+    case $status in
+        0) ${SURVEY:-fail} "$name SURVIVED $models" ;;
+        1) ;;
+        *) ${SURVEY:-fail} "$name: no answer from the models (status $status)" ;;
+    esac
+    killed=$((killed + 1))
+    echo "$name: killed by $(grep -oE '^ +loom_tests::[a-z_:]+$' "$log" | sed 's/ *loom_tests:://' | sort -u | paste -sd ' '), $((SECONDS - at)) s"
+}
+
+# The lock and the sleeper.
+mutant lock-not-acquire src/prim.rs prim \
+    'compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)' \
+    'compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed)'
+mutant unlock-not-release src/prim.rs prim \
+    'self.held.store(0, Ordering::Release)' \
+    'self.held.store(0, Ordering::Relaxed)'
+mutant notify-not-release src/prim.rs prim \
+    'self.word.swap(Self::TOKEN, Ordering::Release)' \
+    'self.word.swap(Self::TOKEN, Ordering::Relaxed)'
+mutant second-token-overwritten src/prim.rs prim \
+    'self.word.swap(Self::EMPTY, Ordering::Acquire);
+            return true;' \
+    'self.word.store(Self::EMPTY, Ordering::Relaxed);
+            return true;'
+mutant sleeper-trusts-the-kernel src/prim.rs prim \
+    '.compare_exchange(Self::TOKEN, Self::EMPTY, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()' \
+    '.compare_exchange(Self::TOKEN, Self::EMPTY, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok() || true'
+
+# The idle protocol.
+mutant wake-without-fence src/sched/idle.rs idle::a_spinner_gives_up_as \
+    'is seen here.
+        fence(Ordering::SeqCst);' \
+    'is seen here.'
+mutant sleep-without-fence src/sched/idle.rs idle::a_spinner_gives_up_as \
+    '// ORDER: pairs with the fence in `wake`.
+        fence(Ordering::SeqCst);' \
+    ''
+mutant sleep-without-second-look src/sched/idle.rs idle::a_busy_m_goes \
+    'if look() {
+            let mut lists' \
+    'if false && look() {
+            let mut lists'
+mutant stop-spinning-without-look src/sched/idle.rs idle::a_spinner_that_finds \
+    'fetch_sub(Counts::SPIN, Ordering::SeqCst);
+        self.wake_if(look)' \
+    'fetch_sub(Counts::SPIN, Ordering::SeqCst);
+        Woke::Nobody'
+mutant look-without-fence src/sched/idle.rs 'idle::a_spinner_that_finds idle::a_p_is' \
+    'fence(Ordering::SeqCst);
+        if look() { self.wake() }' \
+    'if look() { self.wake() }'
+mutant spinner-for-a-moment src/sched/idle.rs idle::a_spinner_counted \
+    'self.counts.fetch_sub(Counts::SPIN, Ordering::SeqCst);
+        }' \
+    'self.counts.fetch_sub(Counts::SPIN, Ordering::SeqCst);
+            return Woke::Nobody;
+        }'
+mutant spinner-counted-out-late src/sched/idle.rs idle \
+    'let change = Counts::IDLE.wrapping_sub(if spinning { Counts::SPIN } else { 0 });
+            self.counts.fetch_add(change, Ordering::SeqCst);
+        }' \
+    'self.counts.fetch_add(Counts::IDLE, Ordering::SeqCst);
+        }
+        if look() {
+            return { self.lists.lock().ps.pop() };
+        }
+        self.counts.fetch_sub(if spinning { Counts::SPIN } else { 0 }, Ordering::SeqCst);'
+mutant bed-kept-in-the-list src/sched/idle.rs idle \
+    'lists.beds.swap_remove(at);' \
+    'let _ = at;'
+mutant close-without-flag src/sched/idle.rs idle::nobody_sleeps \
+    'lists.closed = true;' \
+    ''
+
+# Run queues.
+mutant lrq-push-not-release src/runq/local.rs runq \
+    'self.0.tail.store(tail + 1, Ordering::Release)' \
+    'self.0.tail.store(tail + 1, Ordering::Relaxed)'
+mutant lrq-take-by-store src/runq/local.rs runq \
+    'let moved =
+                self.head.compare_exchange(head, head + 1, Ordering::AcqRel, Ordering::Relaxed);' \
+    'self.head.store(head + 1, Ordering::Release);
+            let moved = Ok::<u64, u64>(head);'
+mutant grq-push-after-close src/runq/global.rs drop \
+    'if inner.closed {
+            return Err(item);
+        }' \
+    ''
+mutant grq-length-forgotten src/runq/global.rs idle::a_spinner_gives_up_as \
+    'inner.list.push_back(item);
+        self.len.store(inner.list.len(), Ordering::Relaxed);' \
+    'inner.list.push_back(item);'
+
+# Park and ready.
+mutant arm-not-release src/g/ticket.rs park::a_timer \
+    'self.0.store(epoch | WAITING, Ordering::Release)' \
+    'self.0.store(epoch | WAITING, Ordering::Relaxed)'
+mutant claim-not-acquire src/g/ticket.rs park::a_timer \
+    'compare_exchange(epoch.0 | WAITING, epoch.0 | why as u64, Ordering::AcqRel, Ordering::Relaxed)' \
+    'compare_exchange(epoch.0 | WAITING, epoch.0 | why as u64, Ordering::Release, Ordering::Relaxed)'
+mutant claim-ignores-the-epoch src/g/ticket.rs park::a_stale \
+    '.compare_exchange(epoch.0 | WAITING, epoch.0 | why as u64, Ordering::AcqRel, Ordering::Relaxed)' \
+    '.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                let _ = epoch;
+                (word & STATE == WAITING).then_some(word & !STATE | why as u64)
+            })'
+mutant claim-by-store src/g/ticket.rs park::of_sender \
+    'self.0
+            .compare_exchange(epoch.0 | WAITING, epoch.0 | why as u64, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()' \
+    'let waits = self.0.load(Ordering::Acquire) == epoch.0 | WAITING;
+        if waits {
+            self.0.store(epoch.0 | why as u64, Ordering::Release);
+        }
+        waits'
+mutant epoch-stands-still src/g/ticket.rs park::a_stale \
+    '((word & !STATE) + (STATE + 1)) | RUNNING' \
+    '(word & !STATE) | RUNNING'
+mutant armed-on-the-stack src/g/waiter.rs park \
+    'let epoch = who.ticket().epoch();' \
+    'let epoch = who.ticket().epoch();
+        who.ticket().arm();'
+mutant unlocked-before-armed src/sched/park.rs park::nobody \
+    'ticket.arm();
+    // SAFETY: the caller vouches.
+    unsafe { lock.unlock() };' \
+    '// SAFETY: the caller vouches.
+    unsafe { lock.unlock() };
+    ticket.arm();'
+mutant unlinked-twice src/sched/waitq.rs park::a_loser \
+    'if !place.queued {
+                return;
+            }' \
+    ''
+mutant claimed-but-left-queued src/sched/waitq.rs 'park chan' \
+    'self.unlink(node);
+                if node.as_ref().claim(why) {' \
+    'if node.as_ref().claim(why) {
+                    self.unlink(node);'
+
+# Channels.
+mutant close-after-the-waking src/chan/core.rs chan::a_close \
+    'let first = !std::mem::replace(&mut self.state.lock().closed, true);' \
+    'let first = !self.state.lock().closed;
+        scopeguard::defer! { self.state.lock().closed = true; }'
+mutant closed-not-seen src/chan/core.rs chan::a_close_races \
+    'if state.closed {
+            drop(state);' \
+    'if state.closed && self.cap > 9 {
+            drop(state);'
+mutant unlocked-before-queued src/chan/core.rs chan::unbuffered \
+    'let node = Waiter::new(who, (&raw mut slot).cast());
+        // SAFETY: node and slot stay until we are woken, which takes the node off the queue. The lock is held.
+        unsafe {
+            state.receivers' \
+    'let node = Waiter::new(who, (&raw mut slot).cast());
+        drop(state);
+        let mut state = self.state.lock();
+        // SAFETY: node and slot stay until we are woken, which takes the node off the queue. The lock is held.
+        unsafe {
+            state.receivers'
+mutant last-sender-counted-twice src/chan/handle.rs chan::the_last_sender \
+    'self.0.senders.fetch_sub(1, Ordering::AcqRel) == 1' \
+    '{
+            let n = self.0.senders.load(Ordering::Acquire);
+            self.0.senders.store(n - 1, Ordering::Release);
+            n == 1
+        }'
+
+# Mutex and WaitGroup.
+mutant mutex-not-acquire src/sync/mutex.rs mutex \
+    'self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)' \
+    'self.state.compare_exchange(0, LOCKED, Ordering::Relaxed, Ordering::Relaxed)'
+mutant mutex-not-release src/sync/mutex.rs mutex \
+    'self.state.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed)' \
+    'self.state.compare_exchange(LOCKED, 0, Ordering::Relaxed, Ordering::Relaxed)'
+mutant mutex-contended-not-release src/sync/mutex.rs mutex \
+    '.fetch_update(Ordering::Release, Ordering::Relaxed,' \
+    '.fetch_update(Ordering::Relaxed, Ordering::Relaxed,'
+mutant mutex-contended-forgotten src/sync/mutex.rs mutex \
+    'let new = (state | CONTENDED | starving)' \
+    'let new = (state | starving)'
+mutant mutex-woken-for-ever src/sync/mutex.rs mutex \
+    'let new = (state | LOCKED) & if awake { !WOKEN } else { !0 };' \
+    'let new = state | LOCKED;'
+mutant mutex-queues-beside-a-free-one src/sync/mutex.rs mutex \
+    'if state & (LOCKED | STARVING) == 0 {
+                return None;
+            }
+            let starving' \
+    'let starving'
+mutant mutex-handed-over-and-freed src/sync/mutex.rs mutex \
+    '(true, true) => {}' \
+    '(true, true) => clear |= LOCKED,'
+mutant waitgroup-without-second-look src/sync/waitgroup.rs waitgroup::the_waiter \
+    'if self.0.count.load(Ordering::Acquire) == 0 {
+            drop(waiters);' \
+    'if false {
+            drop(waiters);'
+mutant waitgroup-not-release src/sync/waitgroup.rs waitgroup::the_waiter \
+    'fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| count.checked_sub(1))' \
+    'fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| count.checked_sub(1))'
+mutant waitgroup-late-done src/sync/waitgroup.rs waitgroup::a_late \
+    'match self.0.count.load(Ordering::Acquire) {
+                0 =>' \
+    'match 0 {
+                0 =>'
+
+# The end of a goroutine, and of a runtime.
+mutant result-not-published src/g/status.rs drop::a \
+    'self.0.fetch_or(DONE, Ordering::AcqRel)' \
+    'self.0.fetch_or(DONE, Ordering::Acquire)'
+mutant detach-in-two-steps src/g/status.rs drop::a_detached \
+    'self.0.fetch_and(!HANDLE, Ordering::AcqRel)' \
+    '{
+            let before = self.0.load(Ordering::Acquire);
+            self.0.store(before & !HANDLE, Ordering::Release);
+            before
+        }'
+mutant joiner-not-seen src/g/status.rs drop::a_join \
+    'self.0.fetch_or(JOINER, Ordering::AcqRel) & DONE == 0' \
+    '{
+            self.0.fetch_or(JOINER, Ordering::AcqRel);
+            true
+        }'
+mutant sweep-does-not-wait src/sched/close.rs drop::a_waker \
+    'if !waiting() {
+            return;
+        }' \
+    'if !waiting() || true {
+            return;
+        }'
+mutant sweep-looks-at-the-owner-first src/sched/close.rs drop::a_reused \
+    'let seen = ticket.look();
+    if !ours() {
+        return false;
+    }' \
+    'if !ours() {
+        return false;
+    }
+    let seen = ticket.look();'
+mutant kill-of-the-claimed src/g/ticket.rs drop \
+    '.compare_exchange(epoch.0 | WAITING, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()' \
+    '.swap(epoch.0 | DEAD, Ordering::AcqRel) != epoch.0 | DEAD'
+
+if [ "$killed" -eq 0 ]; then
+    echo "no such mutant: $only"
+    exit 1
+fi
+echo "$killed passed, 0 failed"

@@ -1,0 +1,14 @@
+//! Channels: what is sent is received once and in order; what cannot be sent comes back; nobody waits for the dead.
+
+mod close;
+mod errors;
+mod order;
+mod races;
+mod values;
+
+use sixtyone::chan::{self, Receiver, Sender};
+
+/// A channel of each kind: unbuffered, small, large, unbounded.
+fn kinds<T>() -> [(Sender<T>, Receiver<T>); 5] {
+    [chan::unbuffered(), chan::buffered(1), chan::buffered(7), chan::buffered(1000), chan::unbounded()]
+}

@@ -1,0 +1,18 @@
+//! What the crate promises, one module per promise, most of it over 1, 2, 4 and 8 Ps.
+//!
+//! No test here starts a process or asserts an upper bound of time: what hangs meets a watchdog. Tests that need a
+//! process of their own are in the files beside this folder.
+
+mod chan;
+mod fair;
+mod migration;
+mod park;
+mod runtime;
+mod scope;
+mod shutdown;
+mod spawn;
+mod steal;
+mod sync;
+mod threads;
+mod unwind;
+mod util;

@@ -1,0 +1,4 @@
+//! Locks and counters.
+
+mod mutex;
+mod waitgroup;
