@@ -1,8 +1,8 @@
 //! Values, references, pointers: Definitions 2.18 and 2.20 of the lecture notes.
 //!
 //! Go's `&x` may be kept by anybody, for ever. Rust has three things for that: `&` to look; `&mut` to change, for one at
-//! a time; both for no longer than x lives (goroutines may borrow inside a `scope`); and `Arc`, a pointer
-//! that keeps alive what it points to, for goroutines that go their own ways.
+//! a time; both for no longer than x lives (goroutines may borrow inside a `scope`); and `Arc`, a pointer that keeps alive
+//! what it points to, for goroutines that go their own ways.
 
 #![expect(unsafe_code, reason = "making a runtime is the one unsafe call of a program")]
 #![expect(clippy::print_stdout, reason = "prints its results")]

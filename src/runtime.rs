@@ -5,7 +5,74 @@ pub use crate::sched::close::RuntimeDropped;
 pub use crate::sched::runtime::{OnPanic, Runtime};
 pub use crate::sched::stats::Metrics;
 
-use crate::task::current_runtime;
+use crate::g::Cold;
+use crate::sched::m::M;
+use crate::sched::spawn::{no_memory, spawn_on};
+use crate::sched::start;
+use crate::stack::MAIN_SIZE;
+use crate::task::{JoinHandle, current_runtime};
+use std::panic::{Location, resume_unwind};
+
+/// What runs goroutines; here, because the handles it deals in stand above the scheduler.
+impl Runtime {
+    /// Runs `f` as a main goroutine, on a stack of 8 MiB, and returns what it returns.
+    ///
+    /// Returns when `f` has, and, like Go, does not wait for other goroutines; they go on as long as the runtime
+    /// lives (on a current-thread runtime: during the next `run`). `run` may be called again, and from several threads
+    /// at once.
+    ///
+    /// # Panics
+    /// With what `f` panicked with. Inside a goroutine. On a current-thread runtime, if this thread is not the one that
+    /// called `run` first, or if it runs already. When there is no memory for the goroutine.
+    ///
+    /// ```
+    /// # // SAFETY: no thread-locals here.
+    /// let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+    /// let words = vec!["may", "borrow"];
+    /// assert_eq!(rt.run(|| words.len()), 2);
+    /// ```
+    #[track_caller]
+    pub fn run<F, T>(&self, f: F) -> T
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
+        assert!(
+            M::current().is_none(),
+            "Runtime::run called inside a goroutine: call the closure, or spawn it"
+        );
+        let cold = Cold { name: Some("main".into()), stack_size: Some(MAIN_SIZE) };
+        let site = Location::caller();
+        match JoinHandle::of(start::run_main(&self.shared, f, Box::new(cold), site)).join() {
+            Ok(value) => value,
+            Err(payload) => resume_unwind(payload),
+        }
+    }
+
+    /// Starts a goroutine from any thread, before, during or after a `run`. On a current-thread runtime it runs while a
+    /// `run` does.
+    ///
+    /// # Panics
+    /// When there is no memory for the goroutine.
+    ///
+    /// ```
+    /// # // SAFETY: no thread-locals here.
+    /// let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+    /// assert_eq!(rt.spawn(|| 61).join().unwrap(), 61);
+    /// ```
+    #[track_caller]
+    pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let site = Location::caller();
+        match spawn_on(&self.shared, f, site, None) {
+            Ok(gp) => JoinHandle::of(gp),
+            Err(e) => no_memory(&e),
+        }
+    }
+}
 
 /// How many goroutines of the calling goroutine's runtime may run at the same time: its number of Ps.
 ///

@@ -14,14 +14,14 @@
 //! ```text
 //!   | 0                              |  <- `top` - 8: where a return address would be; ends every backtrace
 //!   | entry                          |
-//!   | address of sixtyone_entry      |  <- the stack pointer that `prepare` returns
+//!   | address of entry_trampoline    |  <- the stack pointer that `prepare` returns
 //! ```
 //!
 //! Both are left by `pop` and `jmp`, never by `ret`: the return predictor of this processor core knows nothing
 //! of the other stack.
 #![expect(unsafe_code, reason = "swapping stack pointers is what this file is for")]
 
-use std::arch::{asm, global_asm};
+use std::arch::{asm, naked_asm};
 
 /// Saves what the compiler cannot save on the current stack, stores the stack pointer in `*save`, continues on
 /// the stack `to` and hands `word` over: the `switch` (or the entry function) over there receives it. Returns
@@ -67,37 +67,34 @@ pub(crate) unsafe fn switch(save: *mut *mut u8, to: *mut u8, word: usize) -> usi
 /// # Safety
 /// `top` is 16-byte aligned and at least 64 bytes below it are writable and unused. `entry` never returns.
 pub(crate) unsafe fn prepare(top: *mut u8, entry: unsafe extern "C" fn(usize) -> !) -> *mut u8 {
-    unsafe extern "C" {
-        fn sixtyone_entry();
-    }
     let top = top.cast::<usize>();
     // SAFETY: three words below `top`, which the caller vouches for.
     unsafe {
         top.sub(1).write(0);
         top.sub(2).write(entry as *const () as usize);
-        top.sub(3).write(sixtyone_entry as *const () as usize);
+        top.sub(3).write(entry_trampoline as *const () as usize);
         top.sub(3).cast()
     }
 }
 
-// Runs with rsp at `entry`, 16-aligned ("top - 16"): pops it, so that the call pushes its return address over a
-// 16-aligned stack as the convention asks for (the pop leaves top - 8; the sub restores 16). The `.cfi_undefined`
-// lines end unwinding here: without them a backtrace would walk into whatever lies above.
-global_asm!(
-    ".balign 16",
-    ".globl sixtyone_entry",
-    ".hidden sixtyone_entry",
-    ".type sixtyone_entry,@function",
-    "sixtyone_entry:",
-    ".cfi_startproc",
-    ".cfi_undefined rip",
-    ".cfi_undefined rbp",
-    "xor ebp, ebp",
-    "pop rax",
-    "sub rsp, 8",
-    "mov rdi, rdx",
-    "call rax",
-    "ud2",
-    ".cfi_endproc",
-    ".size sixtyone_entry, . - sixtyone_entry",
-);
+/// Runs with rsp at `entry`, 16-aligned ("top - 16"): pops it, so that the call pushes its return address over a
+/// 16-aligned stack as the convention asks for (the pop leaves top - 8; the sub restores 16). The `.cfi_undefined`
+/// lines end unwinding here: without them a backtrace would walk into whatever lies above.
+///
+/// A naked function and not `global_asm!`: `prepare` may be inlined into another object file, where a local symbol of this
+/// one is unknown.
+#[unsafe(naked)]
+unsafe extern "C" fn entry_trampoline() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined rip",
+        ".cfi_undefined rbp",
+        "xor ebp, ebp",
+        "pop rax",
+        "sub rsp, 8",
+        "mov rdi, rdx",
+        "call rax",
+        "ud2", // `entry` never returns
+        ".cfi_endproc",
+    )
+}

@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn concurrent_thieves_get_each_g_once() {
-        const ROUNDS: usize = 2000;
+        const ROUNDS: usize = 500;
         let all = gs(CAPACITY);
         let (victim, thieves) = Local::<CAPACITY>::new();
         for _ in 0..ROUNDS {
@@ -273,7 +273,7 @@ mod tests {
     fn next_is_taken_once_by_owner_or_thief() {
         let g = gs(1)[0];
         let next = Next::default();
-        for _ in 0..20_000 {
+        for _ in 0..2_000 {
             assert_eq!(next.put(g), None);
             let (own, stolen) = std::thread::scope(|s| {
                 let thief = s.spawn(|| next.steal());

@@ -4,20 +4,19 @@ use super::close;
 use super::idle::{Idle, Woke};
 use super::m::Seat;
 use super::p::{OwnedP, P};
+use super::start;
 use super::stats::{Metrics, Stats};
 use super::sysmon::Sysmon;
-use super::{spawn, start};
+use crate::g::Gp;
 use crate::g::list::GList;
-use crate::g::{Cold, Gp};
 use crate::prim::Sleeper;
 use crate::runq::global::Global;
 use crate::runq::local::CAPACITY;
-use crate::stack::{Class, MAIN_SIZE};
-use crate::task::JoinHandle;
+use crate::stack::{Class, GUARD};
+use crate::sys::mem::page_size;
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use std::io;
-use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::ThreadId;
@@ -267,68 +266,20 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Runs `f` as a main goroutine, on a stack of 8 MiB, and returns what it returns.
-    ///
-    /// Returns when `f` has, and, like Go, does not wait for other goroutines; they go on as long as the runtime
-    /// lives (on a current-thread runtime: during the next `run`). `run` may be called again, and from several threads
-    /// at once.
-    ///
-    /// # Panics
-    /// With what `f` panicked with. Inside a goroutine. On a current-thread runtime, if this thread is not the one that
-    /// called `run` first, or if it runs already. When there is no memory for the goroutine.
-    ///
-    /// ```
-    /// # // SAFETY: no thread-locals here.
-    /// let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
-    /// let words = vec!["may", "borrow"];
-    /// assert_eq!(rt.run(|| words.len()), 2);
-    /// ```
-    #[track_caller]
-    pub fn run<F, T>(&self, f: F) -> T
-    where
-        F: FnOnce() -> T + Send,
-        T: Send,
-    {
-        assert!(
-            crate::task::current().is_none(),
-            "Runtime::run called inside a goroutine: call the closure, or spawn it"
-        );
-        let cold = Cold { name: Some("main".into()), stack_size: Some(MAIN_SIZE) };
-        let site = Location::caller();
-        let handle = start::run_main(&self.shared, f, Box::new(cold), site);
-        match handle.join() {
-            Ok(value) => value,
-            Err(payload) => resume_unwind(payload),
-        }
-    }
-
-    /// Starts a goroutine from any thread, before, during or after a `run`. On a current-thread runtime it runs while a
-    /// `run` does.
-    ///
-    /// # Panics
-    /// When there is no memory for the goroutine.
-    ///
-    /// ```
-    /// # // SAFETY: no thread-locals here.
-    /// let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
-    /// assert_eq!(rt.spawn(|| 61).join().unwrap(), 61);
-    /// ```
-    #[track_caller]
-    pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        let site = Location::caller();
-        spawn::spawn_on(&self.shared, f, site, None).unwrap_or_else(|e| spawn::no_memory(&e))
-    }
-
     /// What the runtime has done so far.
     pub fn metrics(&self) -> Metrics {
         self.shared.metrics()
     }
 
     pub(crate) fn start(config: Config) -> io::Result<Runtime> {
+        if page_size() > GUARD {
+            let what = format!(
+                "pages of {} KiB: stacks are laid out for at most {} KiB",
+                page_size() / 1024,
+                GUARD / 1024
+            );
+            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+        }
         crate::stack::fault::install()?;
         let shared = Arc::new(Shared::new(config));
         start::start_crew(&shared)?;

@@ -6,19 +6,18 @@ use super::p::fresh_id;
 use super::park::ready_g;
 use super::runtime::Shared;
 use crate::g::{Cold, Gp, Spawn, slab, task};
-use crate::task::JoinHandle;
 use std::io;
 use std::panic::Location;
 use std::sync::Arc;
 
-/// Starts a goroutine of `rt`. The error says why there is no memory for it.
+/// Starts a goroutine of `rt`; the caller makes its one handle of what it gets. The error says why there is no memory for it.
 #[inline]
 pub(crate) fn spawn_on<F, T>(
     rt: &Arc<Shared>,
     f: F,
     site: &'static Location<'static>,
     cold: Option<Box<Cold>>,
-) -> io::Result<JoinHandle<T>>
+) -> io::Result<Gp>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -37,7 +36,7 @@ pub(crate) unsafe fn spawn_unchecked<F, T>(
     f: F,
     site: &'static Location<'static>,
     cold: Option<Box<Cold>>,
-) -> io::Result<JoinHandle<T>>
+) -> io::Result<Gp>
 where
     F: FnOnce() -> T + Send,
     T: Send,
@@ -46,7 +45,7 @@ where
     unsafe {
         let gp = slot(rt, f, site, cold)?;
         ready_g(gp);
-        Ok(JoinHandle::of(gp))
+        Ok(gp)
     }
 }
 
@@ -57,7 +56,7 @@ pub(crate) fn spawn_main<F, T>(
     f: F,
     site: &'static Location<'static>,
     cold: Box<Cold>,
-) -> io::Result<JoinHandle<T>>
+) -> io::Result<Gp>
 where
     F: FnOnce() -> T + Send,
     T: Send,

@@ -7,8 +7,8 @@ use super::run::{drop_spare, schedule};
 use super::runtime::{Kind, Shared};
 use super::{spawn, sysmon};
 use crate::g::Cold;
+use crate::g::Gp;
 use crate::sys::{mem, say};
-use crate::task::JoinHandle;
 use std::io;
 use std::panic::Location;
 use std::sync::Arc;
@@ -91,12 +91,7 @@ fn m_main(rt: Arc<Shared>, seat: Arc<Seat>) {
 /// Starts a main goroutine. A current-thread runtime runs it on this thread, until it has ended; then, and on other
 /// runtimes when the handle says so, the result is there.
 #[track_caller]
-pub(crate) fn run_main<F, T>(
-    rt: &Arc<Shared>,
-    f: F,
-    cold: Box<Cold>,
-    site: &'static Location<'static>,
-) -> JoinHandle<T>
+pub(crate) fn run_main<F, T>(rt: &Arc<Shared>, f: F, cold: Box<Cold>, site: &'static Location<'static>) -> Gp
 where
     F: FnOnce() -> T + Send,
     T: Send,
@@ -116,7 +111,7 @@ where
                     "sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}"
                 ));
             }
-            let handle = spawn_main(rt, f, cold, site);
+            let main = spawn_main(rt, f, cold, site);
             // A waker that came too early may be holding the P for a moment.
             let token = std::iter::repeat_with(|| rt.idle.take_p())
                 .find_map(|token| {
@@ -128,7 +123,7 @@ where
                 .expect("endless");
             let m = M::new(Arc::clone(rt), seat);
             m.hold(token);
-            m.until.set(Some(handle.gp()));
+            m.until.set(Some(main));
             rt.sysmon.rouse();
             {
                 let _installed = Installed::new(&m);
@@ -138,17 +133,12 @@ where
             if let Some(token) = m.release() {
                 rt.idle.put_p(token);
             }
-            handle
+            main
         }
     }
 }
 
-fn spawn_main<F, T>(
-    rt: &Arc<Shared>,
-    f: F,
-    cold: Box<Cold>,
-    site: &'static Location<'static>,
-) -> JoinHandle<T>
+fn spawn_main<F, T>(rt: &Arc<Shared>, f: F, cold: Box<Cold>, site: &'static Location<'static>) -> Gp
 where
     F: FnOnce() -> T + Send,
     T: Send,

@@ -48,7 +48,7 @@ where
 {
     let site = Location::caller();
     match spawn_on(current_runtime("sixtyone::spawn"), f, site, None) {
-        Ok(handle) => handle,
+        Ok(gp) => JoinHandle::of(gp),
         Err(e) => no_memory(&e),
     }
 }
@@ -130,6 +130,7 @@ impl Builder {
         }
         let site = Location::caller();
         spawn_on(current_runtime("task::Builder::spawn"), f, site, Some(Box::new(self.cold)))
+            .map(JoinHandle::of)
     }
 }
 
@@ -189,10 +190,6 @@ impl<T> JoinHandle<T> {
     /// The one handle of a goroutine that has just been made.
     pub(crate) fn of(gp: Gp) -> JoinHandle<T> {
         JoinHandle { gp, result: PhantomData }
-    }
-
-    pub(crate) fn gp(&self) -> Gp {
-        self.gp
     }
 
     /// Waits for the goroutine to end, and returns what it returned. Blocks.

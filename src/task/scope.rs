@@ -102,9 +102,10 @@ impl<'scope> Scope<'scope, '_> {
         let body = move || run.run();
         // SAFETY: what `f` and its result borrow outlives the scope, which waits for `Running`'s drop; by then both are
         // gone from the goroutine. If the runtime is dropped, the scope's owner never returns from its wait.
-        let handle = unsafe { spawn_unchecked(rt, body, Location::caller(), None) };
-        match handle {
-            Ok(handle) => {
+        let spawned = unsafe { spawn_unchecked(rt, body, Location::caller(), None) };
+        match spawned {
+            Ok(gp) => {
+                let handle = JoinHandle::of(gp);
                 ScopedJoinHandle { handle, packet, shared: Arc::clone(&self.shared), scope: PhantomData }
             }
             Err(e) => no_memory(&e),
