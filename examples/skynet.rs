@@ -47,7 +47,7 @@ fn main() -> io::Result<()> {
         rx.recv()
     });
     println!("{}", sum.expect("the root sends"));
-    println!("time: {:.0?}", start.elapsed());
+    println!("time: {:.2?}", start.elapsed());
     // The most memory the process ever had.
     let status = fs::read_to_string("/proc/self/status")?;
     status.lines().filter(|line| line.starts_with("VmHWM")).for_each(|line| println!("{line}"));

@@ -2,9 +2,11 @@
 //! that is run closes the runtime; so if work is lost, somebody sleeps for ever, which loom calls a deadlock.
 
 use super::model;
+use crate::g::Gp;
 use crate::prim::Sleeper;
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::runq::global::{Fifo, Global};
+use crate::runq::local::Local;
 use crate::sched::idle::{Bed, Idle, PToken, Woke};
 use loom::thread;
 use std::collections::VecDeque;
@@ -80,10 +82,22 @@ impl Rt {
         }
     }
 
+    fn spawn(self: &Arc<Self>, f: impl FnOnce(&Arc<Self>) + 'static) -> thread::JoinHandle<()> {
+        let rt = Arc::clone(self);
+        thread::spawn(move || f(&rt))
+    }
+
     /// An M that starts with a P, counted as spinning.
     fn start(self: &Arc<Self>, p: PToken) -> thread::JoinHandle<()> {
-        let rt = Arc::clone(self);
-        thread::spawn(move || rt.schedule(&Arc::new(Bed::new()), p, true))
+        self.spawn(|rt| rt.schedule(&Arc::new(Bed::new()), p, true))
+    }
+
+    /// An M that has none.
+    fn acquire_and_schedule(self: &Arc<Self>) {
+        let bed = Arc::new(Bed::new());
+        if let Some((p, spinning)) = self.idle.acquire(&bed) {
+            self.schedule(&bed, p, spinning);
+        }
     }
 
     fn look(&self) -> Option<Work> {
@@ -145,10 +159,7 @@ fn a_spinner_gives_up_between_two_submitters() {
     model(2, || {
         let rt = Rt::new(1, 2);
         let m = rt.start(rt.idle.take_first().unwrap());
-        let other = thread::spawn({
-            let rt = Arc::clone(&rt);
-            move || rt.submit(Work::Quick)
-        });
+        let other = rt.spawn(|rt| rt.submit(Work::Quick));
         rt.submit(Work::Quick);
         other.join().unwrap();
         m.join().unwrap();
@@ -163,10 +174,7 @@ fn a_busy_m_goes_to_sleep_as_work_comes() {
         let rt = Rt::new(1, 2);
         let p = rt.idle.take_p().unwrap();
         rt.grq.push(Work::Quick).unwrap();
-        let m = thread::spawn({
-            let rt = Arc::clone(&rt);
-            move || rt.schedule(&Arc::new(Bed::new()), p, false)
-        });
+        let m = rt.spawn(move |rt| rt.schedule(&Arc::new(Bed::new()), p, false));
         rt.submit(Work::Quick);
         m.join().unwrap();
         rt.check();
@@ -179,13 +187,10 @@ fn a_busy_m_spins_as_work_comes() {
     model(3, || {
         let rt = Rt::new(1, 1);
         let p = rt.idle.take_p().unwrap();
-        let m = thread::spawn({
-            let rt = Arc::clone(&rt);
-            move || {
-                let spinning = rt.idle.start_spinning(1, 1);
-                assert!(spinning, "nobody else does");
-                rt.schedule(&Arc::new(Bed::new()), p, spinning);
-            }
+        let m = rt.spawn(move |rt| {
+            let spinning = rt.idle.start_spinning(1, 1);
+            assert!(spinning, "nobody else does");
+            rt.schedule(&Arc::new(Bed::new()), p, spinning);
         });
         rt.submit(Work::Quick);
         m.join().unwrap();
@@ -207,29 +212,62 @@ fn a_spinner_that_finds_work_is_replaced() {
 }
 
 /// A submitter counts a spinner in, but the P has gone in the meantime; another relied on that spinner. The P comes back
-/// from an M that has seen neither's work.
+/// from an M that has seen neither's work. (A flag for a queue: this takes many switches.)
 #[test]
 fn a_spinner_counted_for_a_moment_is_no_spinner() {
+    fn schedule(idle: &Idle, work: &AtomicU32, bed: &Arc<Bed>, given: Option<(PToken, bool)>) {
+        let Some((mut p, mut spinning)) = given else { return };
+        while work.load(Ordering::Relaxed) == 0 {
+            match idle.sleep(bed, p, spinning, || work.load(Ordering::Relaxed) > 0) {
+                Some(given) => (p, spinning) = (given, true),
+                None => return,
+            }
+        }
+        idle.close();
+    }
+    fn wake(idle: &Idle, work: &AtomicU32) {
+        // No M sleeps: this thread becomes one.
+        if let Woke::NeedsThread(p) = idle.wake() {
+            schedule(idle, work, &Arc::new(Bed::new()), Some((p, true)));
+        }
+    }
     model(3, || {
-        let rt = Rt::new(1, 1);
-        // The first submitter has no work of its own: sysmon's look, say.
-        let first = thread::spawn({
-            let rt = Arc::clone(&rt);
-            move || rt.see_to(rt.idle.wake())
+        let shared = Arc::new((Idle::new(1), AtomicU32::new(0)));
+        let spawn = |f: fn(&Idle, &AtomicU32)| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || f(&shared.0, &shared.1))
+        };
+        // The first has no work of its own: sysmon's look, say.
+        let first = spawn(wake);
+        let m = spawn(|idle, work| {
+            let bed = Arc::new(Bed::new());
+            schedule(idle, work, &bed, idle.acquire(&bed));
         });
-        let m = thread::spawn({
-            let rt = Arc::clone(&rt);
-            move || {
-                let bed = Arc::new(Bed::new());
-                if let Some((p, spinning)) = rt.idle.acquire(&bed) {
-                    rt.schedule(&bed, p, spinning);
-                }
+        let second = spawn(|idle, work| {
+            work.store(1, Ordering::Relaxed);
+            wake(idle, work);
+        });
+        [first, m, second].into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+/// Work in an M's own queue, which nobody but a thief would look at: the thief goes to sleep at that moment.
+#[test]
+fn a_thief_gives_up_as_an_lrq_fills() {
+    model(3, || {
+        let rt = Rt::new(2, 0);
+        let (lrq, thieves) = Local::<4>::new();
+        let _busy = rt.idle.take_p().unwrap();
+        let mut p = rt.idle.take_first().unwrap();
+        let thief = rt.spawn(move |rt| {
+            let bed = Arc::new(Bed::new());
+            while thieves.steal_one().is_none() {
+                p = rt.idle.sleep(&bed, p, true, || !thieves.is_empty()).expect("open");
             }
         });
-        rt.submit(Work::Quick);
-        first.join().unwrap();
-        m.join().unwrap();
-        rt.check();
+        lrq.push(Gp::from_ptr(std::ptr::without_provenance_mut(128)).unwrap());
+        assert!(!matches!(rt.idle.wake(), Woke::NeedsThread(_)), "it has one");
+        thief.join().unwrap();
     });
 }
 
@@ -239,19 +277,8 @@ fn a_p_is_handed_on_as_work_comes() {
     model(3, || {
         let rt = Rt::new(1, 1);
         let p = rt.idle.take_p().unwrap();
-        let other = thread::spawn({
-            let rt = Arc::clone(&rt);
-            move || {
-                let bed = Arc::new(Bed::new());
-                if let Some((p, spinning)) = rt.idle.acquire(&bed) {
-                    rt.schedule(&bed, p, spinning);
-                }
-            }
-        });
-        let submitter = thread::spawn({
-            let rt = Arc::clone(&rt);
-            move || rt.submit(Work::Quick)
-        });
+        let other = rt.spawn(Rt::acquire_and_schedule);
+        let submitter = rt.spawn(|rt| rt.submit(Work::Quick));
         rt.idle.put_p(p);
         rt.see_to(rt.idle.wake_if(|| rt.grq.len() > 0));
         submitter.join().unwrap();
@@ -266,15 +293,7 @@ fn nobody_sleeps_through_the_close() {
     model(3, || {
         let rt = Rt::new(1, 0);
         let m = rt.start(rt.idle.take_first().unwrap());
-        let other = thread::spawn({
-            let rt = Arc::clone(&rt);
-            move || {
-                let bed = Arc::new(Bed::new());
-                if let Some((p, spinning)) = rt.idle.acquire(&bed) {
-                    rt.schedule(&bed, p, spinning);
-                }
-            }
-        });
+        let other = rt.spawn(Rt::acquire_and_schedule);
         rt.idle.close();
         m.join().unwrap();
         other.join().unwrap();
@@ -287,10 +306,7 @@ fn nobody_is_woken_into_a_closed_runtime_for_ever() {
     model(3, || {
         let rt = Rt::new(1, 0);
         let m = rt.start(rt.idle.take_first().unwrap());
-        let waker = thread::spawn({
-            let rt = Arc::clone(&rt);
-            move || rt.see_to(rt.idle.wake())
-        });
+        let waker = rt.spawn(|rt| rt.see_to(rt.idle.wake()));
         rt.idle.close();
         m.join().unwrap();
         waker.join().unwrap();

@@ -278,7 +278,7 @@ fn a_stale_epoch_never_wins() {
                 if state.tokens > 0 {
                     state.tokens -= 1;
                     object.lock.unlock();
-                    return Wake::Handed;
+                    return (Wake::Handed, false);
                 }
                 state.queue.push_back(NonNull::from(&node));
                 commit(&parker.ticket, &object.lock);
@@ -287,14 +287,13 @@ fn a_stale_epoch_never_wins() {
             let why = parker.ticket.take();
             // SAFETY: a node of this queue, if of any; under the lock.
             object.locked(|state| unsafe { state.queue.unlink(NonNull::from(&node)) });
-            why
+            (why, true)
         };
-        let mut tokens = usize::from(wait() == Wake::Handed);
-        // Only the first wait has that deadline. (If it did not come to a wait, the epoch is still that of the next one.)
-        let over = parker.ticket.epoch() != stale;
-        let second = wait();
-        assert!(!over || second == Wake::Handed, "woken by a timer of the past");
-        tokens += usize::from(second == Wake::Handed);
+        let (first, waited) = wait();
+        // Only the first wait has that deadline. (If there was a token, the next one is the first.)
+        let (second, _) = wait();
+        assert!(!waited || second == Wake::Handed, "woken by a timer of the past");
+        let tokens = [first, second].into_iter().filter(|&why| why == Wake::Handed).count();
         timer.join().unwrap();
         sender.join().unwrap();
         object.check(2 - tokens);

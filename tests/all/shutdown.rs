@@ -307,6 +307,28 @@ fn ghosts_that_join_ghosts() {
     });
 }
 
+/// The queues that ghosts stood in still know them, by their slots: those must not serve others.
+#[test]
+fn a_ghosts_slot_is_never_used_again() {
+    const N: u64 = 100;
+    over_doomed(|rt| {
+        let (tx, rx) = chan::unbuffered();
+        let ghosts: Vec<_> = (0..N).map(|_| rx.clone()).map(|rx| rt.spawn(move || rx.recv())).collect();
+        parked(&rt, N);
+        drop(rt);
+        ghosts.into_iter().for_each(joins_a_ghost);
+
+        let rt = runtime(1);
+        let (new_tx, new_rx) = chan::unbuffered();
+        let living: Vec<_> = (0..N).map(|_| new_rx.clone()).map(|rx| rt.spawn(move || rx.recv())).collect();
+        parked(&rt, N);
+        assert_eq!(tx.try_send(0), Err(TrySendError::Full(0)));
+        tx.close();
+        (0..N).for_each(|i| new_tx.try_send(i).unwrap());
+        assert_eq!(living.into_iter().map(|h| h.join().unwrap().unwrap()).sum::<u64>(), N * (N - 1) / 2);
+    });
+}
+
 #[test]
 fn senders_pass_by_dead_receivers() {
     over_doomed(|rt| {

@@ -277,6 +277,9 @@ fn over_aligned_closures_and_results() {
     #[repr(align(16))]
     struct A16(u8);
     #[derive(Clone, Copy, Debug, PartialEq)]
+    #[repr(align(32))]
+    struct A32([u64; 4]);
+    #[derive(Clone, Copy, Debug, PartialEq)]
     #[repr(align(64))]
     struct A64(u8, [u8; 100]);
     #[derive(Clone, Copy, Debug, PartialEq)]
@@ -302,6 +305,7 @@ fn over_aligned_closures_and_results() {
     }
     over_procs(|_| {
         survives(A16(61));
+        survives(A32([61; 4]));
         survives(A64(61, [7; 100]));
         survives(A1024);
     });
