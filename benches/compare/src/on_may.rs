@@ -7,10 +7,10 @@ use crate::work::*;
 use may::coroutine::{self, Coroutine};
 use may::go;
 use may::net::{TcpListener, TcpStream};
-use may::sync::{mpmc, mpsc, spsc, Mutex, Semphore};
+use may::sync::{Mutex, Semphore, mpmc, mpsc, spsc};
 use std::io::{Read, Write};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Counts coroutines down and unparks the one that waits, its maker.
 #[derive(Clone)]
@@ -21,15 +21,15 @@ impl Wg {
         Wg(Arc::new((AtomicUsize::new(n), coroutine::current())))
     }
     fn add(&self, n: usize) {
-        self.0 .0.fetch_add(n, Ordering::Relaxed);
+        self.0.0.fetch_add(n, Ordering::Relaxed);
     }
     fn done(&self) {
-        if self.0 .0.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0 .1.unpark();
+        if self.0.0.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.1.unpark();
         }
     }
     fn wait(&self) {
-        while self.0 .0.load(Ordering::Acquire) != 0 {
+        while self.0.0.load(Ordering::Acquire) != 0 {
             coroutine::park();
         }
     }
@@ -40,10 +40,7 @@ pub fn run(bench: &str, n: usize, procs: usize) -> Option<Outcome> {
     let bench = bench.to_string();
     // The benchmark's own coroutine formats and sorts: give it room.
     let b = coroutine::Builder::new().stack_size(0x40000);
-    match unsafe { b.spawn(move || pick(&bench, n, procs)) }
-        .unwrap()
-        .join()
-    {
+    match unsafe { b.spawn(move || pick(&bench, n, procs)) }.unwrap().join() {
         Ok(r) => r,
         Err(_) => std::process::exit(101),
     }
@@ -93,10 +90,7 @@ struct Rx<T> {
 fn bounded<T>(cap: usize) -> (Tx<T>, Rx<T>) {
     let (tx, rx) = mpmc::channel();
     let room = (cap < usize::MAX >> 1).then(|| Arc::new(Semphore::new(cap)));
-    let tx = Tx {
-        tx,
-        room: room.clone(),
-    };
+    let tx = Tx { tx, room: room.clone() };
     (tx, Rx { rx, room })
 }
 
@@ -121,19 +115,13 @@ impl<T> Rx<T> {
 
 impl<T> Clone for Tx<T> {
     fn clone(&self) -> Self {
-        Tx {
-            tx: self.tx.clone(),
-            room: self.room.clone(),
-        }
+        Tx { tx: self.tx.clone(), room: self.room.clone() }
     }
 }
 
 impl<T> Clone for Rx<T> {
     fn clone(&self) -> Self {
-        Rx {
-            rx: self.rx.clone(),
-            room: self.room.clone(),
-        }
+        Rx { rx: self.rx.clone(), room: self.room.clone() }
     }
 }
 
@@ -398,10 +386,7 @@ fn idle_mem(n: usize) -> Outcome {
     coroutine::sleep(Duration::from_millis(50));
     let per = (rss() - before) as f64 / n as f64;
     drop(tx);
-    Outcome {
-        extra: format!(" bytes_per_g={per:.0}"),
-        ..outcome(d, n)
-    }
+    Outcome { extra: format!(" bytes_per_g={per:.0}"), ..outcome(d, n) }
 }
 
 fn sleep_many(n: usize) -> Outcome {
@@ -413,21 +398,13 @@ fn sleep_many(n: usize) -> Outcome {
         go!(move || {
             let (want, s) = (nap(i, n), Instant::now());
             coroutine::sleep(want);
-            over[i].store(
-                s.elapsed().saturating_sub(want).as_nanos() as usize,
-                Ordering::Relaxed,
-            );
+            over[i].store(s.elapsed().saturating_sub(want).as_nanos() as usize, Ordering::Relaxed);
             wg.done();
         });
     }
     wg.wait();
     let d = t.elapsed();
-    sleep_outcome(
-        d,
-        over.iter()
-            .map(|v| v.load(Ordering::Relaxed) as u64)
-            .collect(),
-    )
+    sleep_outcome(d, over.iter().map(|v| v.load(Ordering::Relaxed) as u64).collect())
 }
 
 fn echo(conns: usize, n: usize) -> Outcome {

@@ -4,12 +4,12 @@
 use crate::work::*;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::spawn;
-use tokio::sync::{mpsc, Mutex, Notify};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::yield_now;
 
 /// Counts tasks down and wakes the one that waits.
@@ -21,26 +21,22 @@ impl Wg {
         Wg(Arc::new((AtomicUsize::new(n), Notify::new())))
     }
     fn add(&self, n: usize) {
-        self.0 .0.fetch_add(n, Ordering::Relaxed);
+        self.0.0.fetch_add(n, Ordering::Relaxed);
     }
     fn done(&self) {
-        if self.0 .0.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0 .1.notify_one();
+        if self.0.0.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.1.notify_one();
         }
     }
     async fn wait(&self) {
-        while self.0 .0.load(Ordering::Acquire) != 0 {
-            self.0 .1.notified().await;
+        while self.0.0.load(Ordering::Acquire) != 0 {
+            self.0.1.notified().await;
         }
     }
 }
 
 pub fn run(bench: &str, n: usize, procs: usize) -> Option<Outcome> {
-    let rt = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(procs)
-        .enable_all()
-        .build()
-        .unwrap();
+    let rt = tokio::runtime::Builder::new_multi_thread().worker_threads(procs).enable_all().build().unwrap();
     let bench = bench.to_string();
     let r = rt.block_on(async move { spawn(pick(bench, n, procs)).await.unwrap() });
     rt.shutdown_background();
@@ -305,10 +301,7 @@ async fn idle_mem(n: usize) -> Outcome {
     let per = (rss() - before) as f64 / n as f64;
     drop(tx);
     down.wait().await;
-    Outcome {
-        extra: format!(" bytes_per_g={per:.0}"),
-        ..outcome(d, n)
-    }
+    Outcome { extra: format!(" bytes_per_g={per:.0}"), ..outcome(d, n) }
 }
 
 async fn sleep_many(n: usize) -> Outcome {
@@ -320,21 +313,13 @@ async fn sleep_many(n: usize) -> Outcome {
         spawn(async move {
             let (want, s) = (nap(i, n), Instant::now());
             tokio::time::sleep(want).await;
-            over[i].store(
-                s.elapsed().saturating_sub(want).as_nanos() as usize,
-                Ordering::Relaxed,
-            );
+            over[i].store(s.elapsed().saturating_sub(want).as_nanos() as usize, Ordering::Relaxed);
             wg.done();
         });
     }
     wg.wait().await;
     let d = t.elapsed();
-    sleep_outcome(
-        d,
-        over.iter()
-            .map(|v| v.load(Ordering::Relaxed) as u64)
-            .collect(),
-    )
+    sleep_outcome(d, over.iter().map(|v| v.load(Ordering::Relaxed) as u64).collect())
 }
 
 async fn echo(conns: usize, n: usize) -> Outcome {

@@ -11,11 +11,7 @@ pub struct Outcome {
 }
 
 pub fn outcome(elapsed: Duration, ops: usize) -> Outcome {
-    Outcome {
-        elapsed,
-        ops,
-        extra: String::new(),
-    }
+    Outcome { elapsed, ops, extra: String::new() }
 }
 
 pub fn cpu_time() -> Duration {
@@ -58,11 +54,7 @@ pub fn echo_outcome(elapsed: Duration, conns: usize, mut lat_ns: Vec<u64>) -> Ou
     Outcome {
         elapsed,
         ops: lat_ns.len(),
-        extra: format!(
-            " conns={conns} p50_us={:.1} p99_us={:.1}",
-            us(0.5),
-            us(0.99)
-        ),
+        extra: format!(" conns={conns} p50_us={:.1} p99_us={:.1}", us(0.5), us(0.99)),
     }
 }
 
@@ -86,20 +78,12 @@ pub fn blocking_outcome(other: Duration, all: Duration, n: usize) -> Outcome {
     Outcome {
         elapsed: other,
         ops: n,
-        extra: format!(
-            " other_ms={:.1} all_ms={:.1}",
-            other.as_secs_f64() * 1e3,
-            all.as_secs_f64() * 1e3
-        ),
+        extra: format!(" other_ms={:.1} all_ms={:.1}", other.as_secs_f64() * 1e3, all.as_secs_f64() * 1e3),
     }
 }
 
 pub fn total_outcome(elapsed: Duration, ops: usize) -> Outcome {
-    Outcome {
-        elapsed,
-        ops,
-        extra: format!(" total_ms={:.1} msgs={ops}", elapsed.as_secs_f64() * 1e3),
-    }
+    Outcome { elapsed, ops, extra: format!(" total_ms={:.1} msgs={ops}", elapsed.as_secs_f64() * 1e3) }
 }
 
 /// How long the i-th of n sleepers sleeps: 10 to 110 ms.
@@ -123,11 +107,7 @@ pub fn sieve_msgs(n: usize) -> (usize, u64) {
     let mut msgs = 0;
     let mut m = 2;
     while primes.len() < n {
-        match primes
-            .iter()
-            .take_while(|&p| p * p <= m)
-            .position(|p| m % p == 0)
-        {
+        match primes.iter().take_while(|&p| p * p <= m).position(|p| m % p == 0) {
             Some(k) => msgs += k + 1,
             None => {
                 primes.push(m);
