@@ -28,11 +28,11 @@ if ! "${cargo[@]}" --no-run >"$log" 2>&1; then
 fi
 [ $# -gt 0 ] || set -- ""
 status=0
-RUST_BACKTRACE=0 "${cargo[@]}" -- --show-output "${@/#/loom_tests::}" >"$log" 2>&1 || status=$?
+RUST_BACKTRACE=0 "${cargo[@]}" -- --nocapture "${@/#/loom_tests::}" >"$log" 2>&1 || status=$?
 grep -E '^loom_tests.* executions' "$log" || true
 passed=$(sed -nE 's/^test result: ok\. ([0-9]+) passed.*/\1/p' "$log" | tail -n 1)
 if [ "$status" -ne 0 ] || [ -z "$passed" ]; then
-    sed '1,/^failures:/d' "$log" | grep . || cat "$log"
+    grep -vE '^loom_tests.* executions|^test .* ok$' "$log"
     echo "loom.sh: FAILED"
     exit 1
 fi

@@ -10,7 +10,8 @@
 # Not here, because loom cannot see it, or it does not matter:
 # - SeqCst for AcqRel at `Idle::counts`: loom takes all accesses for AcqRel, and only its fences are sequentially consistent;
 #   the protocol needs no more, except for sysmon's nap, which is not modelled.
-# - the `release` of `Ticket::claim`: whoever wins says so through a queue or a sleeper, which releases, too.
+# - the orderings of `Ticket::claim`: `take`, which comes after it, acquires, too; whoever touches the waiter before that
+#   holds its queue's lock; and whoever wins says so through a queue or a sleeper, which releases.
 # - the swap of `RawLock`: models use a compare-exchange in its place, see `prim`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -56,8 +57,11 @@ mutant() {
         1) ;;
         *) ${SURVEY:-fail} "$name: no answer from the models (status $status)" ;;
     esac
+    local by
+    by=$(sed -nE "s/^thread 'loom_tests::([a-z_:]+)'.* panicked .*/\1/p" "$log" | sort -u | paste -sd ' ')
+    if [ -z "$by" ]; then fail "$name: no model says what is wrong"; fi
     killed=$((killed + 1))
-    echo "$name: killed by $(grep -oE '^ +loom_tests::[a-z_:]+$' "$log" | sed 's/ *loom_tests:://' | sort -u | paste -sd ' '), $((SECONDS - at)) s"
+    echo "$name: killed by $by, $((SECONDS - at)) s"
 }
 
 # The lock and the sleeper.
@@ -110,16 +114,19 @@ mutant spinner-for-a-moment src/sched/idle.rs idle::a_spinner_counted \
     'self.counts.fetch_sub(Counts::SPIN, Ordering::SeqCst);
             return Woke::Nobody;
         }'
-mutant spinner-counted-out-late src/sched/idle.rs idle \
+mutant spinner-counted-out-late src/sched/idle.rs idle::a_spinner_gives_up_as \
     'let change = Counts::IDLE.wrapping_sub(if spinning { Counts::SPIN } else { 0 });
             self.counts.fetch_add(change, Ordering::SeqCst);
-        }' \
+        }
+        // ORDER: pairs with the fence in `wake`.
+        fence(Ordering::SeqCst);
+        if look() {' \
     'self.counts.fetch_add(Counts::IDLE, Ordering::SeqCst);
         }
-        if look() {
-            return { self.lists.lock().ps.pop() };
-        }
-        self.counts.fetch_sub(if spinning { Counts::SPIN } else { 0 }, Ordering::SeqCst);'
+        fence(Ordering::SeqCst);
+        let found = look();
+        self.counts.fetch_sub(if spinning { Counts::SPIN } else { 0 }, Ordering::SeqCst);
+        if found {'
 mutant bed-kept-in-the-list src/sched/idle.rs idle \
     'lists.beds.swap_remove(at);' \
     'let _ = at;'
@@ -131,9 +138,14 @@ mutant close-without-flag src/sched/idle.rs idle::nobody_sleeps \
 mutant lrq-push-not-release src/runq/local.rs runq \
     'self.0.tail.store(tail + 1, Ordering::Release)' \
     'self.0.tail.store(tail + 1, Ordering::Relaxed)'
+mutant lrq-steal-not-release src/runq/local.rs runq::stolen \
+    'to.0.tail.store(own_tail + n - 1, Ordering::Release)' \
+    'to.0.tail.store(own_tail + n - 1, Ordering::Relaxed)'
+mutant next-put-not-release src/runq/local.rs runq::next \
+    'self.slot.store(gp.as_ptr(), Ordering::Release)' \
+    'self.slot.store(gp.as_ptr(), Ordering::Relaxed)'
 mutant lrq-take-by-store src/runq/local.rs runq \
-    'let moved =
-                self.head.compare_exchange(head, head + 1, Ordering::AcqRel, Ordering::Relaxed);' \
+    'let moved = self.head.compare_exchange(head, head + 1, Ordering::AcqRel, Ordering::Relaxed);' \
     'self.head.store(head + 1, Ordering::Release);
             let moved = Ok::<u64, u64>(head);'
 mutant grq-push-after-close src/runq/global.rs drop \
@@ -150,9 +162,6 @@ mutant grq-length-forgotten src/runq/global.rs idle::a_spinner_gives_up_as \
 mutant arm-not-release src/g/ticket.rs park::a_timer \
     'self.0.store(epoch | WAITING, Ordering::Release)' \
     'self.0.store(epoch | WAITING, Ordering::Relaxed)'
-mutant claim-not-acquire src/g/ticket.rs park::a_timer \
-    'compare_exchange(epoch.0 | WAITING, epoch.0 | why as u64, Ordering::AcqRel, Ordering::Relaxed)' \
-    'compare_exchange(epoch.0 | WAITING, epoch.0 | why as u64, Ordering::Release, Ordering::Relaxed)'
 mutant claim-ignores-the-epoch src/g/ticket.rs park::a_stale \
     '.compare_exchange(epoch.0 | WAITING, epoch.0 | why as u64, Ordering::AcqRel, Ordering::Relaxed)' \
     '.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {

@@ -19,8 +19,7 @@ case $kind in
         export ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=1:abort_on_error=0:exitcode=66"
         ;;
     thread)
-        # The last flag has crossbeam use read-modify-writes instead of fences, of which ThreadSanitizer knows nothing.
-        flags="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg sixtyone_tsan --cfg crossbeam_sanitize_thread"
+        flags="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg sixtyone_tsan"
         export TSAN_OPTIONS="suppressions=$PWD/ci/tsan.supp:halt_on_error=0:exitcode=66:second_deadlock_stack=1"
         ;;
     *)

@@ -136,6 +136,15 @@ impl<T> RaceCell<T> {
         return self.cell.with_mut(|p| p);
     }
 
+    /// Before a drop: loom checks that every access came first. (In an unwinding model loom is gone already.)
+    #[inline(always)]
+    pub(crate) fn end(&self) {
+        #[cfg(sixtyone_loom)]
+        if !std::thread::panicking() {
+            self.get_mut();
+        }
+    }
+
     pub(crate) fn into_inner(self) -> T {
         self.cell.into_inner()
     }

@@ -39,7 +39,10 @@ fn model(preemptions: usize, f: impl Fn() + Send + Sync + 'static) {
         f();
     });
     let n = executions.load(Relaxed);
-    eprintln!("{}: {n} executions, {:?}", std::thread::current().name().unwrap_or("?"), begun.elapsed());
+    let name = std::thread::current().name().unwrap_or("?").to_owned();
+    // In one piece: models run side by side.
+    let line = format!("{name}: {n} executions, {:?}\n", begun.elapsed());
+    eprint!("{line}");
     assert!(n > 1, "nothing was tried");
 }
 

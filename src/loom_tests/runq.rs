@@ -1,47 +1,89 @@
-//! The LRQ, with four places: [`crate::runq::local`].
+//! The LRQ, with four places, and the `next` slot: [`crate::runq::local`].
 
 use super::model;
 use crate::g::Gp;
-use crate::runq::local::Local;
+use crate::prim::RaceCell;
+use crate::runq::local::{Local, Next};
 use loom::thread;
+use std::sync::Arc;
 
-/// A stand-in that is never followed.
-fn g(n: usize) -> Gp {
+/// Goroutines 1 to 5: whoever makes one runnable writes to it before, whoever takes it does so after.
+type Bodies = Arc<[RaceCell<()>; 6]>;
+
+fn bodies() -> Bodies {
+    Arc::new(std::array::from_fn(|_| RaceCell::new(())))
+}
+
+/// A stand-in that is never followed, made runnable by the caller.
+fn g(bodies: &Bodies, n: usize) -> Gp {
+    bodies[n].get_mut();
     Gp::from_ptr(std::ptr::without_provenance_mut(n * 128)).unwrap()
 }
 
-fn drained(queue: &Local<4>) -> Vec<Gp> {
-    std::iter::from_fn(|| queue.pop()).collect()
+/// The caller has taken it.
+fn take(bodies: &Bodies, gp: Gp) -> usize {
+    let n = gp.as_ptr().addr() / 128;
+    bodies[n].get_mut();
+    n
 }
 
-fn each_once(mut got: Vec<Gp>, n: usize) {
-    got.sort_by_key(|gp| gp.as_ptr());
-    assert_eq!(got, (1..=n).map(g).collect::<Vec<_>>());
+fn drain(bodies: &Bodies, queue: &Local<4>) -> Vec<usize> {
+    std::iter::from_fn(|| queue.pop()).map(|gp| take(bodies, gp)).collect()
+}
+
+fn each_once(mut got: Vec<usize>, n: usize) {
+    got.sort_unstable();
+    assert_eq!(got, (1..=n).collect::<Vec<_>>());
 }
 
 /// The owner pops, and pushes into the places that became free, while a thief takes half.
 #[test]
 fn a_thief_and_the_owner_get_each_once() {
     model(3, || {
+        let bodies = bodies();
         let (owner, thieves) = Local::<4>::new();
-        (1..=3).for_each(|n| owner.push(g(n)));
-        let thief = thread::spawn(move || {
-            let (own, _thieves) = Local::<4>::new();
-            let mut got: Vec<Gp> = thieves.steal_half(&own).into_iter().collect();
-            got.extend(drained(&own));
-            got
+        (1..=3).for_each(|n| owner.push(g(&bodies, n)));
+        let thief = thread::spawn({
+            let bodies = Arc::clone(&bodies);
+            move || {
+                let (own, _thieves) = Local::<4>::new();
+                let first = thieves.steal_half(&own).map(|gp| take(&bodies, gp));
+                first.into_iter().chain(drain(&bodies, &own)).collect::<Vec<_>>()
+            }
         });
-        let mut got: Vec<Gp> = owner.pop().into_iter().collect();
-        owner.push(g(4));
-        if !owner.is_full() {
-            owner.push(g(5));
+        let mut got: Vec<usize> = owner.pop().map(|gp| take(&bodies, gp)).into_iter().collect();
+        owner.push(g(&bodies, 4));
+        if owner.is_full() {
+            got.push(5);
         } else {
-            got.push(g(5));
+            owner.push(g(&bodies, 5));
         }
-        got.extend(drained(&owner));
+        got.extend(drain(&bodies, &owner));
         got.extend(thief.join().unwrap());
-        got.extend(drained(&owner));
         each_once(got, 5);
+    });
+}
+
+/// The owner fills an empty queue as thieves come, by the half or one by one.
+#[test]
+fn a_push_publishes() {
+    model(3, || {
+        let bodies = bodies();
+        let (owner, thieves) = Local::<4>::new();
+        let thief = thread::spawn({
+            let bodies = Arc::clone(&bodies);
+            move || {
+                let (own, _thieves) = Local::<4>::new();
+                let first = thieves.steal_half(&own).map(|gp| take(&bodies, gp));
+                let mut got: Vec<usize> = first.into_iter().chain(drain(&bodies, &own)).collect();
+                got.extend(thieves.steal_one().map(|gp| take(&bodies, gp)));
+                got
+            }
+        });
+        (1..=3).for_each(|n| owner.push(g(&bodies, n)));
+        let mut got = thief.join().unwrap();
+        got.extend(drain(&bodies, &owner));
+        each_once(got, 3);
     });
 }
 
@@ -49,17 +91,65 @@ fn a_thief_and_the_owner_get_each_once() {
 #[test]
 fn two_thieves_get_each_once() {
     model(2, || {
+        let bodies = bodies();
         let (owner, thieves) = Local::<4>::new();
-        let thieves = std::sync::Arc::new(thieves);
-        (1..=4).for_each(|n| owner.push(g(n)));
+        let thieves = Arc::new(thieves);
+        (1..=4).for_each(|n| owner.push(g(&bodies, n)));
         let hands = [0, 1].map(|_| {
-            let thieves = std::sync::Arc::clone(&thieves);
-            thread::spawn(move || thieves.steal_one())
+            let (thieves, bodies) = (Arc::clone(&thieves), Arc::clone(&bodies));
+            thread::spawn(move || thieves.steal_one().map(|gp| take(&bodies, gp)))
         });
-        let mut got: Vec<Gp> = owner.pop().into_iter().collect();
-        owner.push(g(5));
+        let mut got: Vec<usize> = owner.pop().map(|gp| take(&bodies, gp)).into_iter().collect();
+        owner.push(g(&bodies, 5));
         got.extend(hands.into_iter().filter_map(|hand| hand.join().unwrap()));
-        got.extend(drained(&owner));
+        got.extend(drain(&bodies, &owner));
         each_once(got, 5);
+    });
+}
+
+/// A thief steals into its own queue, from which another steals at once.
+#[test]
+fn stolen_goods_are_stolen() {
+    model(3, || {
+        let bodies = bodies();
+        let (owner, thieves) = Local::<4>::new();
+        let (own, seconds) = Local::<4>::new();
+        (1..=4).for_each(|n| owner.push(g(&bodies, n)));
+        let second = thread::spawn({
+            let bodies = Arc::clone(&bodies);
+            move || seconds.steal_one().map(|gp| take(&bodies, gp))
+        });
+        let first = thread::spawn({
+            let bodies = Arc::clone(&bodies);
+            move || {
+                let first = thieves.steal_half(&own).map(|gp| take(&bodies, gp));
+                first.into_iter().chain(drain(&bodies, &own)).collect::<Vec<_>>()
+            }
+        });
+        let mut got = first.join().unwrap();
+        got.extend(second.join().unwrap());
+        got.extend(drain(&bodies, &owner));
+        each_once(got, 4);
+    });
+}
+
+/// The owner fills `next`, displaces what is there, empties it; a thief comes in between.
+#[test]
+fn next_is_had_by_one() {
+    model(4, || {
+        let bodies = bodies();
+        let next = Arc::new(Next::default());
+        let thief = thread::spawn({
+            let (next, bodies) = (Arc::clone(&next), Arc::clone(&bodies));
+            move || next.steal().map(|gp| take(&bodies, gp))
+        });
+        let mut got = Vec::new();
+        for n in 1..=2 {
+            got.extend(next.put(g(&bodies, n)).map(|gp| take(&bodies, gp)));
+        }
+        got.extend(next.take().map(|gp| take(&bodies, gp)));
+        got.extend(thief.join().unwrap());
+        each_once(got, 2);
+        assert!(next.is_empty());
     });
 }
