@@ -42,6 +42,8 @@ linted() { cargo clippy --all-targets --message-format short -- -D warnings && g
 documented() {
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items 2>&1 && git ls-files 'src/*.rs' | wc -l
 }
+# Some tests run the examples: `--tests` alone does not build them.
+released() { cargo build --release --examples && cargo test --release --tests; }
 # The README's test command, read from the README.
 readme_tests() { bash -euo pipefail -c "$(sed -n '/<!-- test -->/,/```$/p' README.md | sed '1,/```sh/d;/```/d')"; }
 
@@ -49,7 +51,7 @@ step format   files    '$s/^([0-9]+)$/\1/p' formatted
 step clippy   files    '$s/^([0-9]+)$/\1/p' linted
 step docs     files    '$s/^([0-9]+)$/\1/p' documented
 step tests    tests    "$tests"             readme_tests
-step release  tests    "$tests"             cargo test --release --tests --examples
+step release  tests    "$tests"             released
 step loom     models   "$counted"           ci/loom.sh
 step mutants  mutants  "$counted"           ci/mutants.sh
 step stress   runs     "$counted"           ci/stress.sh 5 release

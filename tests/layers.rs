@@ -1,7 +1,8 @@
 //! The architecture, as a test: a layer imports only from its own line of the table and the lines above it.
 //!
 //! Reads the paths in `src` that start at the crate's root, however they are written (`crate::x`, groups, `super::super`),
-//! but not comments, strings or links in documentation. Also: no file is longer than a reader's patience.
+//! but not comments, strings or links in documentation. Also: no file is longer than a reader's
+//! patience, and one has the thread-locals.
 
 use std::collections::HashMap;
 use std::fs;
@@ -242,6 +243,20 @@ fn imports_run_downwards() {
     wrong.dedup();
     assert!(wrong.is_empty(), "imports that run the wrong way:\n{}", wrong.join("\n"));
     assert!(seen >= 150, "only {seen} imports found: does this test still read what it should?");
+}
+
+/// A goroutine may wake up on another thread, so one file has all that live in one.
+#[test]
+fn one_file_has_the_thread_locals() {
+    let with: Vec<_> = sources()
+        .into_iter()
+        .filter(|(path, _)| {
+            let tokens = tokens(&fs::read_to_string(path).unwrap());
+            tokens.windows(2).any(|pair| pair == [Token::Word("thread_local".into()), Token::Mark('!')])
+        })
+        .map(|(_, module)| module.join("::"))
+        .collect();
+    assert_eq!(with, ["sys::tls"]);
 }
 
 #[test]

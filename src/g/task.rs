@@ -24,8 +24,9 @@ pub(crate) struct Code {
     pub(crate) fail: unsafe fn(Gp, Payload),
     /// Whether the result, which stays, is a panic's.
     pub(crate) panicked: unsafe fn(Gp) -> bool,
-    /// Drops the result, user code, or returns what the goroutine panicked with.
-    pub(crate) discard: unsafe fn(Gp) -> Option<Payload>,
+    /// Drops the result, user code, or returns what the goroutine panicked with. If that happens on the goroutine's own
+    /// stack it may park, and `Running` takes the result's place.
+    pub(crate) discard: unsafe fn(Gp, Option<Running>) -> Option<Payload>,
 }
 
 struct Typed<F, T>(PhantomData<(F, T)>);
@@ -103,9 +104,16 @@ unsafe fn panicked<T>(gp: Gp) -> bool {
     }
 }
 
-unsafe fn discard<T>(gp: Gp) -> Option<Payload> {
-    // SAFETY: the caller owns the result.
-    unsafe { get::<std::thread::Result<T>>(gp) }.err()
+unsafe fn discard<T>(gp: Gp, running: Option<Running>) -> Option<Payload> {
+    // SAFETY: the caller owns the result, which leaves the body; a Running needs no drop.
+    let result: std::thread::Result<T> = unsafe {
+        let result = get(gp);
+        if let Some(running) = running {
+            put(gp, running);
+        }
+        result
+    };
+    result.err()
 }
 
 /// Makes a goroutine of a free slot.

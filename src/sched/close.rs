@@ -182,7 +182,7 @@ unsafe fn end(gp: Gp) {
                     ready(node.as_ref().who);
                 }
             }
-            End::Mine => discard(gp),
+            End::Mine => discard(gp, None),
         }
     }
 }

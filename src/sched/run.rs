@@ -259,15 +259,8 @@ unsafe extern "C" fn entry(word: usize) -> ! {
             let stack = stack.expect("entered with its stack");
             let fiber = stack.fiber();
             *gp.flags() &= !flag::FRESH;
-            let running = Running {
-                sp: std::ptr::null_mut(),
-                stack: stack.alias(),
-                reason: WaitReason::None,
-                heir: None,
-                object: std::ptr::null(),
-            };
-            (gp.code().run)(gp, running);
-            finish(gp);
+            (gp.code().run)(gp, running_on(&stack));
+            finish(gp, &stack);
             let m = M::current().expect("a goroutine runs on an M");
             m.action.set(Action::Exit(stack));
             fiber.leave_for(&m.g0_fiber);
@@ -276,11 +269,26 @@ unsafe extern "C" fn entry(word: usize) -> ! {
     }
 }
 
+/// What a goroutine that runs on `stack` keeps in its body.
+///
+/// # Safety
+/// As [`Stack::alias`]: it is forgotten before the stack is given back.
+unsafe fn running_on(stack: &Stack) -> Running {
+    Running {
+        sp: std::ptr::null_mut(),
+        // SAFETY: the caller vouches.
+        stack: unsafe { stack.alias() },
+        reason: WaitReason::None,
+        heir: None,
+        object: std::ptr::null(),
+    }
+}
+
 /// The result is stored: tells whoever wants it, or drops it. On the goroutine's own stack.
 ///
 /// # Safety
-/// One owner: the goroutine `gp`, which has run.
-unsafe fn finish(gp: Gp) {
+/// One owner: the goroutine `gp`, which has run, on `stack`.
+unsafe fn finish(gp: Gp, stack: &Stack) {
     tls::assert_no_locks();
     // SAFETY: one owner: us, until `Status::finish` says otherwise.
     unsafe {
@@ -296,7 +304,7 @@ unsafe fn finish(gp: Gp) {
                     ready(who);
                 }
             }
-            End::Mine => discard(gp),
+            End::Mine => discard(gp, Some(running_on(stack))),
         }
     }
 }
@@ -315,12 +323,14 @@ pub(crate) fn abort_if_asked() {
 
 /// Drops the result of an ended goroutine, reports a panic that nobody will ever see otherwise, frees the slot.
 ///
+/// A goroutine that drops its own may park while it does: then `running` is what it keeps in its body.
+///
 /// # Safety
-/// The caller owns the result, by `Status`.
-pub(crate) unsafe fn discard(gp: Gp) {
+/// The caller owns the result, by `Status`. `running` is given by the goroutine itself, and by nobody else.
+pub(crate) unsafe fn discard(gp: Gp, running: Option<Running>) {
     // SAFETY: the caller is the owner.
     unsafe {
-        match catch_unwind(AssertUnwindSafe(|| (gp.code().discard)(gp))) {
+        match catch_unwind(AssertUnwindSafe(|| (gp.code().discard)(gp, running))) {
             Ok(None) => {}
             Ok(Some(payload)) if payload.is::<close::RuntimeDropped>() => {}
             Ok(Some(payload)) | Err(payload) => {

@@ -247,7 +247,7 @@ impl<T> Drop for JoinHandle<T> {
         match self.gp.status().detach() {
             Detach::Running => {}
             // SAFETY: result and slot are ours, by the answer.
-            Detach::Mine => unsafe { discard(self.gp) },
+            Detach::Mine => unsafe { discard(self.gp, None) },
         }
     }
 }

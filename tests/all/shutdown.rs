@@ -460,6 +460,55 @@ fn a_current_thread_runtime_may_be_dropped_elsewhere() {
     });
 }
 
+/// Captures may be anything: here, the last handle of another runtime.
+#[test]
+fn a_closure_that_never_ran_drops_another_runtime() {
+    watched(|| {
+        for procs in PROCS {
+            let (outer, inner) = (current_thread(), Arc::new(runtime(procs)));
+            let (_tx, rx) = chan::unbuffered::<u8>();
+            let ghost = inner.spawn(move || rx.recv());
+            until(|| inner.metrics().parks == 1);
+            let never_ran = outer.spawn(move || drop(inner));
+            drop(outer);
+            joins_a_ghost(never_ran);
+            joins_a_ghost(ghost);
+        }
+    });
+}
+
+/// The dropping thread may be a goroutine's, and a capture's drop may park it.
+#[test]
+fn a_closure_that_never_ran_parks_in_its_drop() {
+    struct Waits(chan::Receiver<u8>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            assert_eq!(self.0.recv(), Ok(61));
+            assert_eq!(spawn(|| 62).join().unwrap(), 62);
+        }
+    }
+    over_procs(|_| {
+        let doomed = current_thread();
+        let (tx, rx) = chan::unbuffered();
+        let never_ran: Vec<_> =
+            (0..5).map(|_| Waits(rx.clone())).map(|waits| doomed.spawn(move || drop(waits))).collect();
+        let sender = spawn(move || (0..5).for_each(|_| tx.send(61).unwrap()));
+        drop(doomed);
+        sender.join().unwrap();
+        never_ran.into_iter().for_each(joins_a_ghost);
+    });
+}
+
+#[test]
+fn a_wait_groups_goroutine_that_never_runs_counts_down() {
+    watched(|| {
+        let (rt, wg) = (current_thread(), WaitGroup::new());
+        rt.run(|| (0..10).for_each(|_| wg.spawn(|| ())));
+        drop(rt);
+        wg.wait();
+    });
+}
+
 #[test]
 fn runtimes_dropped_while_goroutines_of_another_deal_with_theirs() {
     testing::run(2, || {

@@ -366,16 +366,18 @@ fn detached_values_drop_once() {
     over_procs(|_| {
         let drops = Drops::default();
         for ends in [true, false] {
+            // Each panic is a line on standard error.
+            let n = if ends { 50 } else { 3 };
             // Before the end.
-            (0..50).for_each(|_| drop(spawn(leaves_drops(&drops, ends))));
+            (0..n).for_each(|_| drop(spawn(leaves_drops(&drops, ends))));
             // After it: the handle's drop drops the result.
             let handles: Vec<JoinHandle<Tracked>> =
-                (0..50).map(|_| spawn(leaves_drops(&drops, ends))).collect();
+                (0..n).map(|_| spawn(leaves_drops(&drops, ends))).collect();
             until(|| handles.iter().all(JoinHandle::is_finished));
-            assert!(drops.alive() >= 50);
+            assert!(drops.alive() >= n);
             drop(handles);
             // About then.
-            (0..500).for_each(|i| {
+            (0..10 * n).for_each(|i| {
                 let handle = spawn(leaves_drops(&drops, ends));
                 (0..i % 4).for_each(|_| yield_now());
                 drop(handle);
@@ -395,7 +397,7 @@ fn a_result_whose_drop_panics_harms_nobody() {
     }
     over_procs(|_| {
         let drops = Drops::default();
-        for _ in 0..20 {
+        for _ in 0..2 {
             let bomb = Bomb(drops.clone(), drops.one());
             drop(spawn(move || bomb));
             let bomb = Bomb(drops.clone(), drops.one());
@@ -406,6 +408,43 @@ fn a_result_whose_drop_panics_harms_nobody() {
             drop(handle);
         }
         until(|| drops.alive() == 0);
+        until(|| api::num_goroutines() == 1);
+    });
+}
+
+/// The result of a detached goroutine drops on the goroutine's own stack, and may do there what goroutines do.
+#[test]
+fn a_detached_result_may_park_in_its_drop() {
+    struct Waits(chan::Receiver<u8>, chan::Sender<GoroutineId>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            yield_now();
+            assert_eq!(self.0.recv(), Ok(61));
+            assert_eq!(spawn(|| 62).join().unwrap(), 62);
+            self.1.send(task::current().unwrap().id()).unwrap();
+        }
+    }
+    over_procs(|_| {
+        for panics in [false, true] {
+            for _ in 0..if panics { 2 } else { 20 } {
+                let (tx, rx) = chan::unbuffered();
+                let (dropped, drops) = chan::unbuffered();
+                let (go, detached) = chan::unbuffered::<()>();
+                let waits = Waits(rx, dropped);
+                let handle = spawn(move || {
+                    detached.recv().unwrap();
+                    if panics {
+                        resume_unwind(Box::new(waits));
+                    }
+                    waits
+                });
+                let id = handle.id();
+                drop(handle);
+                go.send(()).unwrap();
+                tx.send(61).unwrap();
+                assert_eq!(drops.recv(), Ok(id));
+            }
+        }
         until(|| api::num_goroutines() == 1);
     });
 }
@@ -456,11 +495,20 @@ fn a_closure_that_never_ran_and_panics_in_its_drop() {
             resume_unwind(Box::new("the drop's own"));
         }
     }
+    struct Bombs;
+    impl Drop for Bombs {
+        fn drop(&mut self) {
+            resume_unwind(Box::new(Bomb));
+        }
+    }
     watched(|| {
         let rt = current_thread();
         let bomb = Bomb;
         let handle = rt.spawn(move || drop(bomb));
         let bomb = Bomb;
+        drop(rt.spawn(move || drop(bomb)));
+        // One whose drop panics with what panics when it is dropped, and nobody to give that to.
+        let bomb = Bombs;
         drop(rt.spawn(move || drop(bomb)));
         let tame = rt.spawn(|| ());
         drop(rt);

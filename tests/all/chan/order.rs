@@ -87,6 +87,9 @@ fn len_full_empty_capacity() {
     let (tx, rx) = chan::buffered::<u64>(usize::MAX / 2);
     tx.send(61).unwrap();
     assert_eq!((rx.recv(), tx.capacity()), (Ok(61), Some(usize::MAX / 2)));
+    let (tx, rx) = chan::buffered::<()>(usize::MAX - 1);
+    tx.send(()).unwrap();
+    assert_eq!((rx.recv(), tx.capacity()), (Ok(()), Some(usize::MAX - 1)));
 }
 
 #[test]

@@ -185,10 +185,10 @@ fn below_zero_panics() {
 fn a_panic_counts_down() {
     over_procs(|_| {
         let (wg, done) = (WaitGroup::new(), Arc::new(AtomicUsize::new(0)));
-        for i in 0..30 {
+        for i in 0..22 {
             let done = Arc::clone(&done);
             wg.spawn(move || {
-                if i % 3 == 0 {
+                if i % 11 == 0 {
                     std::panic::resume_unwind(Box::new(i));
                 }
                 done.fetch_add(1, Ordering::Relaxed);
