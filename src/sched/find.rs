@@ -163,7 +163,7 @@ fn spin(m: &M) -> Option<Gp> {
         let spent = now.duration_since(start);
         if rt.closing() || spent >= SPIN + NEXT_PATIENCE || (spent >= SPIN && watch.is_none()) {
             if woken {
-                rt.set_kick_gap((rt.kick_gap() * 2 + 32).min(MAX_KICK_GAP));
+                rt.set_kick_gap((rt.kick_gap() * 2 + 1).min(MAX_KICK_GAP));
             }
             return None;
         }

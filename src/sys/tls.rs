@@ -4,7 +4,7 @@
 //! *address* for a constant of the function: measured stale 10 times of 10 after a migration, in release builds
 //! only. What is safe: a const, Drop-less cell behind a function that is never inlined, returns the *value*, and
 //! holds an empty `asm!` (without which calls are merged). Nothing else here may ever be made public to the crate.
-//! `tests/migration.rs` guards it.
+//! `tests/all/migration.rs` guards it.
 #![expect(unsafe_code, reason = "an empty asm! that keeps LLVM from merging calls")]
 
 use std::arch::asm;
