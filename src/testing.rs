@@ -3,6 +3,7 @@
 
 use crate::prim::Sleeper;
 use crate::runtime::Runtime;
+use crate::sys::say;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -63,9 +64,10 @@ impl Watchdog {
                     return;
                 }
                 let metrics = shared.upgrade().map(|rt| rt.metrics());
-                eprintln!(
+                // Not by the macro: what libtest has captured is lost in an abort.
+                say(format_args!(
                     "\nsixtyone::testing: watchdog: {test} has not ended within {limit:?} (SIXTYONE_SEED={seed})\n{metrics:#?}"
-                );
+                ));
                 std::process::abort();
             }
         });

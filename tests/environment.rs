@@ -78,9 +78,10 @@ fn the_watchdog_bites() {
             spawn(move || rx.recv()).join().unwrap().unwrap();
         });
     });
-    let ended = ended.env("SIXTYONE_WATCHDOG", "1").env("SIXTYONE_SEED", "61").run();
+    // Captured, as tests are: the last words must not be.
+    let ended = ended.env("SIXTYONE_WATCHDOG", "1").env("SIXTYONE_SEED", "61").captured().run();
     ended.by_signal(SIGABRT);
-    ended.said(&["watchdog", "has not ended within 1s", "SIXTYONE_SEED=61", "Metrics"]);
+    ended.said(&["watchdog: ", "has not ended within 1s (SIXTYONE_SEED=61)", "Metrics"]);
 }
 
 #[test]

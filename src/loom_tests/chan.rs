@@ -108,7 +108,7 @@ fn unbuffered_two_and_two() {
 
 #[test]
 fn buffered_two_senders() {
-    model(2, || {
+    model(3, || {
         let count = Arc::new(Count::default());
         let (tx, rx) = chan::buffered(1);
         let senders = [1, 2].map(|id| sends(&tx, &count, id));
@@ -135,7 +135,7 @@ fn buffered_keeps_the_order() {
 /// A send, a receive and a close: the value arrives, or comes back; nobody hangs.
 #[test]
 fn a_close_races_with_both() {
-    model(3, || {
+    model(4, || {
         let count = Arc::new(Count::default());
         let (tx, rx) = chan::unbuffered();
         let sender = sends(&tx, &count, 61);
@@ -150,7 +150,7 @@ fn a_close_races_with_both() {
 /// The same with a buffer: what was accepted is not lost.
 #[test]
 fn a_close_keeps_what_is_buffered() {
-    model(3, || {
+    model(4, || {
         let count = Arc::new(Count::default());
         let (tx, rx) = chan::buffered(1);
         let sender = sends(&tx, &count, 1);
@@ -166,7 +166,7 @@ fn a_close_keeps_what_is_buffered() {
 /// Two wait to receive; the close wakes both.
 #[test]
 fn a_close_wakes_all() {
-    model(2, || {
+    model(3, || {
         let (tx, rx) = chan::unbuffered::<Value>();
         let others = [receives(&rx), receives(&rx)];
         tx.close();
@@ -196,7 +196,7 @@ fn the_last_sender_closes() {
 /// The last receiver goes as values are sent: each comes back or is dropped, once.
 #[test]
 fn the_last_receiver_drops_what_is_buffered() {
-    model(3, || {
+    model(4, || {
         let count = Arc::new(Count::default());
         let (tx, rx) = chan::buffered(1);
         let sender = sends(&tx, &count, 1);

@@ -144,7 +144,7 @@ impl Rt {
 /// Work comes as the only spinner gives up.
 #[test]
 fn a_spinner_gives_up_as_work_comes() {
-    model(3, || {
+    model(5, || {
         let rt = Rt::new(1, 1);
         let m = rt.start(rt.idle.take_first().unwrap());
         rt.submit(Work::Quick);
@@ -156,7 +156,7 @@ fn a_spinner_gives_up_as_work_comes() {
 /// The same with two submitters: one may have woken the M, the other rely on it.
 #[test]
 fn a_spinner_gives_up_between_two_submitters() {
-    model(2, || {
+    model(3, || {
         let rt = Rt::new(1, 2);
         let m = rt.start(rt.idle.take_first().unwrap());
         let other = rt.spawn(|rt| rt.submit(Work::Quick));
@@ -170,7 +170,7 @@ fn a_spinner_gives_up_between_two_submitters() {
 /// No P is idle as work comes; the M that holds it does not spin.
 #[test]
 fn a_busy_m_goes_to_sleep_as_work_comes() {
-    model(3, || {
+    model(5, || {
         let rt = Rt::new(1, 2);
         let p = rt.idle.take_p().unwrap();
         rt.grq.push(Work::Quick).unwrap();
@@ -184,7 +184,7 @@ fn a_busy_m_goes_to_sleep_as_work_comes() {
 /// The same with a look around in between, for which the M asks.
 #[test]
 fn a_busy_m_spins_as_work_comes() {
-    model(3, || {
+    model(5, || {
         let rt = Rt::new(1, 1);
         let p = rt.idle.take_p().unwrap();
         let m = rt.spawn(move |rt| {
@@ -254,7 +254,7 @@ fn a_spinner_counted_for_a_moment_is_no_spinner() {
 /// Work in an M's own queue, which nobody but a thief would look at: the thief goes to sleep at that moment.
 #[test]
 fn a_thief_gives_up_as_an_lrq_fills() {
-    model(3, || {
+    model(5, || {
         let rt = Rt::new(2, 0);
         let (lrq, thieves) = Local::<4>::new();
         let _busy = rt.idle.take_p().unwrap();
@@ -316,7 +316,7 @@ fn nobody_is_woken_into_a_closed_runtime_for_ever() {
 /// The counts, once everybody is at rest, are those of the lists: no P is held, nobody spins.
 #[test]
 fn the_counts_come_back() {
-    model(2, || {
+    model(3, || {
         let rt = Rt::new(1, 1);
         let ran = Arc::new(AtomicU32::new(0));
         let mut p = rt.idle.take_first().unwrap();

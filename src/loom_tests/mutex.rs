@@ -13,7 +13,7 @@ fn locks(mutex: &Arc<Mutex<u32>>, times: usize) -> thread::JoinHandle<()> {
 
 #[test]
 fn two_exclude_each_other() {
-    model(3, || {
+    model(5, || {
         let mutex = Arc::new(Mutex::new(0));
         let other = locks(&mutex, 2);
         (0..2).for_each(|_| *mutex.lock() += 1);
@@ -24,7 +24,7 @@ fn two_exclude_each_other() {
 
 #[test]
 fn nobody_of_three_is_forgotten() {
-    model(2, || {
+    model(3, || {
         let mutex = Arc::new(Mutex::new(0));
         let others = [locks(&mutex, 1), locks(&mutex, 1)];
         *mutex.lock() += 1;
@@ -43,7 +43,7 @@ fn lingers(mutex: &Mutex<u32>) {
 /// The holder comes back as a newcomer, and overtakes the one it woke.
 #[test]
 fn a_newcomer_overtakes() {
-    model(2, || {
+    model(3, || {
         let mutex = Arc::new(Mutex::new(0));
         let other = locks(&mutex, 1);
         (0..3).for_each(|_| lingers(&mutex));
@@ -55,7 +55,7 @@ fn a_newcomer_overtakes() {
 /// Time runs, so a waiter that loses once is starving: the mutex is handed over.
 #[test]
 fn the_starving_get_it_handed_over() {
-    model(2, || {
+    model(3, || {
         clock::every_look_adds(2);
         let mutex = Arc::new(Mutex::new(0));
         let other = locks(&mutex, 1);
@@ -82,7 +82,7 @@ fn two_starve() {
 
 #[test]
 fn a_try_lock_excludes() {
-    model(3, || {
+    model(5, || {
         let mutex = Arc::new(Mutex::new(0));
         let other = locks(&mutex, 1);
         let mut tries = 0;

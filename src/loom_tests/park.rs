@@ -203,7 +203,7 @@ fn a_timer_runs_nobody_on_a_stack_in_use() {
 /// A sender, a closer and a timer want the same goroutine: one gets it, and the token is where that one says.
 #[test]
 fn of_sender_closer_and_timer_one_wins() {
-    model(2, || {
+    model(3, || {
         let shared = Arc::new((Object::new(), Goroutine::new()));
         let epoch = shared.1.node.epoch;
         let sender = spawn(&shared, |object, g| object.send(&[g]));
@@ -223,7 +223,7 @@ fn of_sender_closer_and_timer_one_wins() {
 /// the token goes to the other one, not to a node that is going away.
 #[test]
 fn a_loser_unlinks_itself() {
-    model(3, || {
+    model(4, || {
         let shared = Arc::new((Object::new(), [Goroutine::new(), Goroutine::new()]));
         let [first, second] = &shared.1;
         shared.0.wait(first);

@@ -67,7 +67,7 @@ fn a_thief_and_the_owner_get_each_once() {
 /// The owner fills an empty queue as thieves come, by the half or one by one.
 #[test]
 fn a_push_publishes() {
-    model(3, || {
+    model(4, || {
         let bodies = bodies();
         let (owner, thieves) = Local::<4>::new();
         let thief = thread::spawn({
@@ -90,7 +90,7 @@ fn a_push_publishes() {
 /// Two thieves, and an owner that goes once round the ring meanwhile.
 #[test]
 fn two_thieves_get_each_once() {
-    model(2, || {
+    model(3, || {
         let bodies = bodies();
         let (owner, thieves) = Local::<4>::new();
         let thieves = Arc::new(thieves);
@@ -110,7 +110,7 @@ fn two_thieves_get_each_once() {
 /// A thief steals into its own queue, from which another steals at once.
 #[test]
 fn stolen_goods_are_stolen() {
-    model(3, || {
+    model(4, || {
         let bodies = bodies();
         let (owner, thieves) = Local::<4>::new();
         let (own, seconds) = Local::<4>::new();

@@ -7,7 +7,7 @@ use sixtyone::{Runtime, testing};
 use std::any::Any;
 use std::collections::HashSet;
 use std::hint::black_box;
-use std::io;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,7 +53,8 @@ pub(crate) fn watched<R>(f: impl FnOnce() -> R) -> R {
     let (alive, bite) = mpsc::channel::<()>();
     let dog = std::thread::spawn(move || {
         if bite.recv_timeout(Duration::from_secs(100)) == Err(mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("\nwatchdog: {test} has not ended within 100 s");
+            // Past libtest: what it has captured is lost in an abort.
+            let _unheard = writeln!(io::stderr(), "\nwatchdog: {test} has not ended within 100 s");
             std::process::abort();
         }
     });
@@ -157,7 +158,7 @@ pub(crate) struct Tracked {
 impl Drop for Tracked {
     fn drop(&mut self) {
         if !self.drops.0.1.lock().insert(self.id) {
-            eprintln!("value {} was dropped twice", self.id);
+            let _unheard = writeln!(io::stderr(), "value {} was dropped twice", self.id);
             std::process::abort();
         }
     }

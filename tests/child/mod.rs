@@ -7,6 +7,7 @@
 
 use std::any::type_name;
 use std::ffi::OsString;
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub(crate) const SIGABRT: i32 = 6;
 pub(crate) struct Child<F> {
     body: F,
     env: Vec<(&'static str, OsString)>,
+    captured: bool,
 }
 
 /// What came of it.
@@ -39,12 +41,18 @@ pub(crate) struct Ended {
 
 /// A process that is to run `body`: a closure written in the test itself, since it is found by its type's name.
 pub(crate) fn child<F: FnOnce()>(body: F) -> Child<F> {
-    Child { body, env: Vec::new() }
+    Child { body, env: Vec::new(), captured: false }
 }
 
 impl<F: FnOnce()> Child<F> {
     pub(crate) fn env(mut self, key: &'static str, value: impl Into<OsString>) -> Child<F> {
         self.env.push((key, value.into()));
+        self
+    }
+
+    /// As in most test runs: what the body prints with macros goes to libtest.
+    pub(crate) fn captured(mut self) -> Child<F> {
+        self.captured = true;
         self
     }
 
@@ -56,7 +64,10 @@ impl<F: FnOnce()> Child<F> {
         }
         let test = test_of::<F>();
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([test, "--exact", "--nocapture", "--test-threads=1"]).stdin(Stdio::null());
+        command.args([test, "--exact", "--test-threads=1"]).stdin(Stdio::null());
+        if !self.captured {
+            command.arg("--nocapture");
+        }
         for key in ["RUST_BACKTRACE", "GOMAXPROCS", "SIXTYONE_GUARD", "SIXTYONE_SEED", "SIXTYONE_WATCHDOG"] {
             command.env_remove(key);
         }
@@ -104,10 +115,11 @@ impl Ended {
 
 /// The child's side.
 fn run_here(body: impl FnOnce()) -> ! {
-    eprintln!("{HELLO}");
+    // Past libtest, which may capture what macros print.
+    let _unheard = writeln!(std::io::stderr(), "{HELLO}");
     std::thread::spawn(|| {
         std::thread::park_timeout(LIMIT);
-        eprintln!("child: watchdog: not ended within {LIMIT:?}");
+        let _unheard = writeln!(std::io::stderr(), "child: watchdog: not ended within {LIMIT:?}");
         std::process::abort();
     });
     body();
