@@ -236,11 +236,14 @@ mutant mutex-not-acquire src/sync/mutex.rs mutex \
     'self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)' \
     'self.state.compare_exchange(0, LOCKED, Ordering::Relaxed, Ordering::Relaxed)'
 mutant mutex-not-release src/sync/mutex.rs mutex \
-    'self.state.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed)' \
-    'self.state.compare_exchange(LOCKED, 0, Ordering::Relaxed, Ordering::Relaxed)'
-mutant mutex-contended-not-release src/sync/mutex.rs mutex \
-    '.fetch_update(Ordering::Release, Ordering::Relaxed,' \
-    '.fetch_update(Ordering::Relaxed, Ordering::Relaxed,'
+    'self.state.fetch_sub(LOCKED, Ordering::Release)' \
+    'self.state.fetch_sub(LOCKED, Ordering::Relaxed)'
+mutant mutex-contended-not-acquire src/sync/mutex.rs mutex \
+    'match self.state.compare_exchange(state, new, Ordering::Acquire, Ordering::Relaxed)' \
+    'match self.state.compare_exchange(state, new, Ordering::Relaxed, Ordering::Relaxed)'
+mutant mutex-waiter-ignored src/sync/mutex.rs mutex \
+    'if before != LOCKED {' \
+    'if before & STARVING != 0 {'
 mutant mutex-contended-forgotten src/sync/mutex.rs mutex \
     'let new = (state | CONTENDED | starving)' \
     'let new = (state | starving)'
@@ -254,16 +257,16 @@ mutant mutex-queues-beside-a-free-one src/sync/mutex.rs mutex \
             let starving' \
     'let starving'
 mutant mutex-handed-over-and-freed src/sync/mutex.rs mutex \
-    '(true, true) => {}' \
-    '(true, true) => clear |= LOCKED,'
+    'if node.is_some() && hand_over {' \
+    'if false {'
 mutant waitgroup-without-second-look src/sync/waitgroup.rs waitgroup::the_waiter \
     'if self.0.count.load(Ordering::Acquire) == 0 {
             drop(waiters);' \
     'if false {
             drop(waiters);'
 mutant waitgroup-not-release src/sync/waitgroup.rs waitgroup::the_waiter \
-    'fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| count.checked_sub(1))' \
-    'fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| count.checked_sub(1))'
+    'self.0.count.fetch_sub(1, Ordering::AcqRel)' \
+    'self.0.count.fetch_sub(1, Ordering::Acquire)'
 mutant waitgroup-late-done src/sync/waitgroup.rs waitgroup::a_late \
     'match self.0.count.load(Ordering::Acquire) {
                 0 =>' \

@@ -77,10 +77,15 @@ impl GList {
         if n >= self.len {
             return std::mem::take(self);
         }
-        let mut front = GList::new();
-        for _ in 0..n {
-            front.push_back(self.pop_front().expect("shorter than its length"));
+        let (Some(head), 1..) = (self.head, n) else { return GList::new() };
+        let mut tail = head;
+        for _ in 1..n {
+            // SAFETY: one owner: it is in our list, and has `len - n` others behind it.
+            tail = unsafe { (*tail.link()).expect("shorter than its length") };
         }
-        front
+        // SAFETY: one owner: it is in our list.
+        self.head = unsafe { (*tail.link()).take() };
+        self.len -= n;
+        GList { head: Some(head), tail: Some(tail), len: n }
     }
 }

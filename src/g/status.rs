@@ -53,6 +53,10 @@ impl Status {
 
     /// The result is stored.
     pub(crate) fn finish(&self) -> End {
+        // ORDER: pairs with `detach`. The handle is gone for good, so nobody else will look.
+        if self.0.load(Ordering::Acquire) & HANDLE == 0 {
+            return End::Mine;
+        }
         // ORDER: release: the result, for `is_done` and `detach`; acquire pairs with `join` (the joiner's node).
         let before = self.0.fetch_or(DONE, Ordering::AcqRel);
         match (before & HANDLE != 0, before & JOINER != 0) {

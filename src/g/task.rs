@@ -16,17 +16,15 @@ pub(crate) type Payload = Box<dyn Any + Send + 'static>;
 #[derive(Debug)]
 pub(crate) struct Code {
     /// Moves the closure onto the current stack, puts `Running` into its place, runs it, stores its result.
-    /// Never unwinds.
-    pub(crate) run: unsafe fn(Gp, Running),
+    /// Never unwinds. Whether the closure panicked.
+    pub(crate) run: unsafe fn(Gp, Running) -> bool,
     /// Drops a closure that never ran: user code.
     pub(crate) drop_closure: unsafe fn(Gp),
     /// Stores a failure as the result of a goroutine that will not run (again). What was in the body is forgotten.
     pub(crate) fail: unsafe fn(Gp, Payload),
-    /// Whether the result, which stays, is a panic's.
-    pub(crate) panicked: unsafe fn(Gp) -> bool,
     /// Drops the result, user code, or returns what the goroutine panicked with. If that happens on the goroutine's own
-    /// stack it may park, and `Running` takes the result's place.
-    pub(crate) discard: unsafe fn(Gp, Option<Running>) -> Option<Payload>,
+    /// stack it may park, and the `Running` that the function makes takes the result's place.
+    pub(crate) discard: unsafe fn(Gp, &dyn Fn() -> Option<Running>) -> Option<Payload>,
 }
 
 struct Typed<F, T>(PhantomData<(F, T)>);
@@ -62,15 +60,10 @@ unsafe fn get<V>(gp: Gp) -> V {
 }
 
 impl<F: FnOnce() -> T, T> Typed<F, T> {
-    const CODE: Code = Code {
-        run: Self::run,
-        drop_closure: Self::drop_closure,
-        fail: fail::<T>,
-        panicked: panicked::<T>,
-        discard: discard::<T>,
-    };
+    const CODE: Code =
+        Code { run: Self::run, drop_closure: Self::drop_closure, fail: fail::<T>, discard: discard::<T> };
 
-    unsafe fn run(gp: Gp, running: Running) {
+    unsafe fn run(gp: Gp, running: Running) -> bool {
         // SAFETY: one owner: the M that runs it, us; it is fresh, so the body holds the closure.
         let f: F = unsafe {
             let f = get(gp);
@@ -78,8 +71,10 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
             f
         };
         let result = catch_unwind(AssertUnwindSafe(f));
+        let panicked = result.is_err();
         // SAFETY: still us; a Running needs no drop.
         unsafe { put::<std::thread::Result<T>>(gp, result) };
+        panicked
     }
 
     unsafe fn drop_closure(gp: Gp) {
@@ -93,26 +88,15 @@ unsafe fn fail<T>(gp: Gp, payload: Payload) {
     unsafe { put::<std::thread::Result<T>>(gp, Err(payload)) };
 }
 
-unsafe fn panicked<T>(gp: Gp) -> bool {
-    // SAFETY: the caller owns the result; it is looked at where `put` left it.
-    unsafe {
-        if fits::<std::thread::Result<T>>() {
-            (*gp.body().cast::<std::thread::Result<T>>()).is_err()
-        } else {
-            (**gp.body().cast::<*mut std::thread::Result<T>>()).is_err()
-        }
+unsafe fn discard<T>(gp: Gp, running: &dyn Fn() -> Option<Running>) -> Option<Payload> {
+    // SAFETY: the caller owns the result, which leaves the body.
+    let result: std::thread::Result<T> = unsafe { get(gp) };
+    if std::mem::needs_drop::<T>()
+        && let Some(running) = running()
+    {
+        // SAFETY: still us; a Running needs no drop.
+        unsafe { put(gp, running) };
     }
-}
-
-unsafe fn discard<T>(gp: Gp, running: Option<Running>) -> Option<Payload> {
-    // SAFETY: the caller owns the result, which leaves the body; a Running needs no drop.
-    let result: std::thread::Result<T> = unsafe {
-        let result = get(gp);
-        if let Some(running) = running {
-            put(gp, running);
-        }
-        result
-    };
     result.err()
 }
 

@@ -111,6 +111,18 @@ impl<const N: usize> Local<N> {
     pub(crate) fn pop(&self) -> Option<Gp> {
         self.0.take_one()
     }
+
+    /// Takes the older half of a full queue, at once. Takes nothing if a thief has made room meanwhile.
+    pub(crate) fn pop_half(&self, mut each: impl FnMut(Gp)) {
+        let tail = self.0.tail.load(Ordering::Relaxed);
+        let Some(head) = tail.checked_sub(N as u64) else { return };
+        let after = head + N as u64 / 2;
+        // ORDER: as in `take_one`. Only we, the owner, could overwrite the places, so they can be read afterwards.
+        if self.0.head.compare_exchange(head, after, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            let taken = (head..after).map(|at| self.0.place(at).load(Ordering::Relaxed));
+            taken.filter_map(Gp::from_ptr).for_each(&mut each);
+        }
+    }
 }
 
 impl<const N: usize> Thieves<N> {

@@ -51,6 +51,8 @@ pub(crate) struct Own {
     pub(crate) slice: u32,
     /// Before this tick, and within this slice, a filled `next` slot is no reason to wake anybody.
     pub(crate) kick_at: (u64, u32),
+    /// The last steal got next to nothing: see [`find`](super::find).
+    pub(crate) crumbs: bool,
     pub(crate) rng: Rng,
     gs: Vec<Gp>,
     stacks: Vec<Stack>,
@@ -84,6 +86,7 @@ impl P {
             lrq,
             slice: 0,
             kick_at: (0, 0),
+            crumbs: false,
             rng: Rng::new(seed, index),
             gs: Vec::with_capacity(CACHE),
             stacks: Vec::with_capacity(CACHE),

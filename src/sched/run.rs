@@ -151,7 +151,9 @@ fn give(m: &M, stack: Stack) {
         }
         None => Some(stack),
     });
-    pool::give(left.into_iter());
+    if left.is_some() {
+        pool::give(left.into_iter());
+    }
 }
 
 /// Gives the spare stack away: the M is about to sleep or end.
@@ -259,8 +261,8 @@ unsafe extern "C" fn entry(word: usize) -> ! {
             let stack = stack.expect("entered with its stack");
             let fiber = stack.fiber();
             *gp.flags() &= !flag::FRESH;
-            (gp.code().run)(gp, running_on(&stack));
-            finish(gp, &stack);
+            let panicked = (gp.code().run)(gp, running_on(&stack));
+            finish(gp, &stack, panicked);
             let m = M::current().expect("a goroutine runs on an M");
             m.action.set(Action::Exit(stack));
             fiber.leave_for(&m.g0_fiber);
@@ -288,13 +290,13 @@ unsafe fn running_on(stack: &Stack) -> Running {
 ///
 /// # Safety
 /// One owner: the goroutine `gp`, which has run, on `stack`.
-unsafe fn finish(gp: Gp, stack: &Stack) {
+unsafe fn finish(gp: Gp, stack: &Stack, panicked: bool) {
     tls::assert_no_locks();
+    if panicked {
+        abort_if_asked();
+    }
     // SAFETY: one owner: us, until `Status::finish` says otherwise.
     unsafe {
-        if (gp.code().panicked)(gp) {
-            abort_if_asked();
-        }
         match gp.status().finish() {
             End::Handles => {}
             End::Joined => {
@@ -304,7 +306,7 @@ unsafe fn finish(gp: Gp, stack: &Stack) {
                     ready(who);
                 }
             }
-            End::Mine => discard(gp, Some(running_on(stack))),
+            End::Mine => discard(gp, Some(stack)),
         }
     }
 }
@@ -323,14 +325,16 @@ pub(crate) fn abort_if_asked() {
 
 /// Drops the result of an ended goroutine, reports a panic that nobody will ever see otherwise, frees the slot.
 ///
-/// A goroutine that drops its own may park while it does: then `running` is what it keeps in its body.
-///
 /// # Safety
-/// The caller owns the result, by `Status`. `running` is given by the goroutine itself, and by nobody else.
-pub(crate) unsafe fn discard(gp: Gp, running: Option<Running>) {
+/// The caller owns the result, by `Status`. `own` is its stack, given by the goroutine itself and by nobody else: while it
+/// drops its result it may park.
+pub(crate) unsafe fn discard(gp: Gp, own: Option<&Stack>) {
     // SAFETY: the caller is the owner.
     unsafe {
-        match catch_unwind(AssertUnwindSafe(|| (gp.code().discard)(gp, running))) {
+        let discarded = catch_unwind(AssertUnwindSafe(|| {
+            (gp.code().discard)(gp, &|| own.map(|stack| running_on(stack)))
+        }));
+        match discarded {
             Ok(None) => {}
             Ok(Some(payload)) if payload.is::<close::RuntimeDropped>() => {}
             Ok(Some(payload)) | Err(payload) => {
@@ -363,7 +367,9 @@ pub(crate) unsafe fn free(gp: Gp) {
             None => Some(gp),
         })
     });
-    slab::give(left.into_iter());
+    if left.is_some() {
+        slab::give(left.into_iter());
+    }
 }
 
 /// Says on standard error that a goroutine panicked and nobody joins it.

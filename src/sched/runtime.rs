@@ -11,7 +11,6 @@ use crate::g::Gp;
 use crate::g::list::GList;
 use crate::prim::Sleeper;
 use crate::runq::global::Global;
-use crate::runq::local::CAPACITY;
 use crate::stack::{Class, GUARD};
 use crate::sys::mem::page_size;
 use crossbeam_utils::CachePadded;
@@ -211,9 +210,7 @@ impl Shared {
     fn overflow(&self, p: &mut OwnedP) {
         p.stats.overflows.add(1);
         let mut half = GList::new();
-        for gp in std::iter::from_fn(|| p.own().lrq.pop()).take(CAPACITY / 2) {
-            half.push_back(gp);
-        }
+        p.own().lrq.pop_half(|gp| half.push_back(gp));
         if let Err(mut half) = self.grq.push_all(half) {
             self.leftovers.lock().append(&mut half);
         }

@@ -70,10 +70,15 @@ impl WaitGroup {
     /// "negative WaitGroup counter", if it was zero.
     pub fn done(&self) {
         // ORDER: release: what was done is seen by who waits; acquire: the last one passes on what the others did.
-        match self.0.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| count.checked_sub(1)) {
-            Err(_) => panic!("negative WaitGroup counter"),
-            Ok(1) => self.wake_all(),
-            Ok(_) => {}
+        match self.0.count.fetch_sub(1, Ordering::AcqRel) {
+            0 => {
+                self.0.count.fetch_add(1, Ordering::Relaxed);
+                // Whoever looked in between is waiting for nothing.
+                self.wake_all();
+                panic!("negative WaitGroup counter")
+            }
+            1 => self.wake_all(),
+            _ => {}
         }
     }
 
