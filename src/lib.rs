@@ -79,6 +79,8 @@ pub mod sync;
 mod sys;
 pub mod task;
 pub mod testing;
+pub mod time;
+mod timer;
 
 pub use runtime::Runtime;
 pub use sched::park::yield_now;

@@ -157,12 +157,14 @@ impl<T> RaceCell<T> {
 pub(crate) enum Rank {
     /// Channels, mutexes, wait groups: what users block on. The only lock held over a switch to g0.
     Wait = 0,
+    /// A P's timers: a parking goroutine's g0 adds to them under what it waits for.
+    Timer = 1,
     /// The lists of idle Ms and Ps.
-    Idle = 1,
+    Idle = 2,
     /// The global run queue.
-    Global = 2,
+    Global = 3,
     /// Pools of [`Pool`] objects.
-    Pool = 3,
+    Pool = 4,
 }
 
 /// Pauses before a waiter of a [`RawLock`] yields its thread, and at most between two looks. Every look takes the cache line
@@ -412,12 +414,14 @@ impl Kernel {
     fn wait(&self, word: &AtomicU32, expected: u32, limit: Option<Duration>) {
         #[cfg(not(sixtyone_loom))]
         crate::sys::futex::wait(word, expected, limit);
-        // The kernel compares with the word's last value: a compare-exchange does, a load does not. Without a clock,
-        // no time ever passes.
+        // The kernel compares with the word's last value: a compare-exchange does, a load does not. A wait with a limit
+        // returns whenever loom likes; whether time has passed, the model's clock says.
         #[cfg(sixtyone_loom)]
         if word.compare_exchange(expected, expected, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            let _ = limit;
-            self.queue.wait();
+            match limit {
+                Some(_) => loom::thread::yield_now(),
+                None => self.queue.wait(),
+            }
         }
     }
 

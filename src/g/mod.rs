@@ -76,6 +76,8 @@ pub(crate) struct Running {
     /// The object it waits on: an address to compare, never to follow, but by `heir`.
     pub(crate) object: *const (),
     pub(crate) heir: Option<Heir>,
+    /// The P with the timer of its last wait that had one.
+    pub(crate) timers: u8,
 }
 
 /// Takes what a waiter was woken with, who died before it ran: of an object and the reason.
@@ -91,6 +93,7 @@ pub(crate) enum WaitReason {
     MutexLock,
     WaitGroupWait,
     Join,
+    Sleep,
 }
 
 impl fmt::Display for WaitReason {
@@ -102,6 +105,7 @@ impl fmt::Display for WaitReason {
             WaitReason::MutexLock => "sync.Mutex.Lock",
             WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
             WaitReason::Join => "join",
+            WaitReason::Sleep => "sleep",
         })
     }
 }

@@ -1,10 +1,11 @@
 //! Finding work: the order of the lecture notes' Definition 2.11, with Go's refinements.
 //!
 //! 1. every [`GRQ_EVERY`]th tick: one G from the GRQ;
-//! 2. the `next` slot, then the LRQ;
+//! 2. expired timers of this P (asking for the time on every [`CLOCK_EVERY`]th tick, and when there is nothing else); the
+//!    `next` slot, then the LRQ;
 //! 3. a batch from the GRQ;
 //! 4. half of another P's LRQ, Ps in random order;
-//! 5. spinning: 3 and 4 for a while, and `next` slots of others that nobody has emptied for [`NEXT_PATIENCE`];
+//! 5. spinning: 3 and 4 for a while, expired timers of other Ps, and `next` slots of others that nobody has emptied for [`NEXT_PATIENCE`];
 //! 6. sleep (see [`idle`](super::idle)), after one more look at everything.
 //!
 //! **The slice.** A G that came through `next` inherits the slice of the one before it, so a pair that wakes each
@@ -25,14 +26,18 @@ use super::runtime::Shared;
 use crate::g::Gp;
 use crate::prim::pause;
 use crate::runq::local::CAPACITY;
-use crate::sys::clock;
+use crate::sys::clock::Deadline;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// On how many ticks the GRQ is looked at once before anything else, so that a busy LRQ cannot starve it. 61, as in
 /// Go: often enough for fairness (a wait of some 10 us), seldom enough for the lock not to matter, and prime, so that it
 /// does not beat in time with a program's own periods.
 pub(crate) const GRQ_EVERY: u64 = 61;
+
+/// On how many ticks the clock is read, if this P has timers: it costs 24 ns. sysmon says when one is due in between.
+const CLOCK_EVERY: u64 = 16;
 
 /// How long a G may lie in the `next` slot of a busy P beside an idle one.
 const NEXT_PATIENCE: Duration = Duration::from_micros(20);
@@ -78,8 +83,12 @@ pub(crate) fn find_work(m: &M) -> Option<Gp> {
 
 /// Steps 1 to 3.
 #[inline]
-fn local_work(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
+fn local_work(rt: &Arc<Shared>, p: &mut OwnedP) -> Option<Gp> {
     let tick = p.stats.ticks.add(1);
+    let timers = p.timers.earliest() != Deadline::NEVER;
+    if timers && (tick.is_multiple_of(CLOCK_EVERY) || p.timers_due.load(Ordering::Relaxed)) {
+        fire_timers(rt, p, Deadline::now());
+    }
     if tick.is_multiple_of(GRQ_EVERY) && rt.grq.len() > 0 {
         p.stats.grq_checks.add(1);
         if let Some(gp) = rt.grq.pop() {
@@ -99,7 +108,44 @@ fn local_work(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
     if let Some(gp) = p.next.take() {
         return Some(gp);
     }
-    p.own().lrq.pop().or_else(|| from_global(rt, p))
+    if let Some(gp) = p.own().lrq.pop().or_else(|| from_global(rt, p)) {
+        return Some(gp);
+    }
+    if timers {
+        fire_timers(rt, p, Deadline::now());
+        return p.own().lrq.pop();
+    }
+    None
+}
+
+/// Readies whoever waits for a time that has come, of this P.
+#[cold]
+fn fire_timers(rt: &Arc<Shared>, p: &mut OwnedP, now: Deadline) {
+    let more = fire(rt, p, p.index as usize, now);
+    p.timers_due.store(more, Ordering::Relaxed);
+}
+
+/// Readies, here, whoever waits for a time that has come in the timers of the P `of`. Says whether there may be more.
+fn fire(rt: &Arc<Shared>, p: &mut OwnedP, of: usize, now: Deadline) -> bool {
+    let mut fired = 0;
+    let more = rt.ps[of].timers.fire(now, |gp| {
+        fired += 1;
+        rt.enqueue(p, gp);
+    });
+    p.stats.timers_fired.add(fired);
+    p.stats.readied.add(fired);
+    // One is run here.
+    if fired > 1 || more {
+        rt.wake();
+    }
+    more
+}
+
+/// Readies, here, whoever waits for a time that has come, of the first P that has such.
+fn steal_timers(rt: &Arc<Shared>, p: &mut OwnedP, now: Deadline) -> Option<Gp> {
+    let victim = rt.ps.iter().position(|victim| victim.timers.earliest() <= now)?;
+    fire(rt, p, victim, now);
+    p.own().lrq.pop()
 }
 
 /// A fair share of the GRQ: one to run, the rest to the LRQ, which is empty.
@@ -146,7 +192,7 @@ fn steal(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
 struct Watch {
     p: u32,
     mark: u32,
-    since: Instant,
+    since: Deadline,
 }
 
 /// Step 5. None: nothing came, or enough others spin.
@@ -159,19 +205,23 @@ fn spin(m: &M) -> Option<Gp> {
         }
         m.spinning.set(true);
     }
-    let start = clock::now();
+    let start = Deadline::now();
     let mut watch: Option<Watch> = None;
     loop {
         let found = m.with_p(|p| p.and_then(|p| from_global(rt, p).or_else(|| steal(rt, p))));
         if found.is_some() {
             return found;
         }
-        let now = clock::now();
+        let now = Deadline::now();
+        let timers = m.with_p(|p| p.and_then(|p| steal_timers(rt, p, now)));
+        if timers.is_some() {
+            return timers;
+        }
         if let Some(gp) = watch_next(m, &mut watch, now) {
             rt.set_kick_gap(0);
             return Some(gp);
         }
-        let spent = now.duration_since(start);
+        let spent = now.since(start).unwrap_or_default();
         if rt.closing() || spent >= SPIN + NEXT_PATIENCE || (spent >= SPIN && watch.is_none()) {
             if woken {
                 rt.set_kick_gap((rt.kick_gap() * 2 + 1).min(MAX_KICK_GAP));
@@ -183,12 +233,12 @@ fn spin(m: &M) -> Option<Gp> {
 }
 
 /// Looks at the others' `next` slots; takes what has lain in one for too long.
-fn watch_next(m: &M, watch: &mut Option<Watch>, now: Instant) -> Option<Gp> {
+fn watch_next(m: &M, watch: &mut Option<Watch>, now: Deadline) -> Option<Gp> {
     let me = m.with_p(|p| p.map(|p| p.index))?;
     if let Some(w) = watch {
         let victim = &m.rt.ps[w.p as usize];
         if victim.next.age_mark() == Some(w.mark) {
-            if now.duration_since(w.since) < NEXT_PATIENCE {
+            if now.since(w.since).unwrap_or_default() < NEXT_PATIENCE {
                 return None;
             }
             *watch = None;
@@ -210,7 +260,8 @@ fn sleep(m: &M) -> Option<()> {
     m.with_p(|p| p.map(|p| p.stats.sleeps.add(1)));
     let token = m.release()?;
     let rt: &Arc<Shared> = &m.rt;
-    let token = rt.idle.sleep(&m.seat.bed, token, m.spinning.replace(false), || rt.work_queued())?;
+    let spinning = m.spinning.replace(false);
+    let token = rt.idle.sleep(&m.seat.bed, token, spinning, || rt.work_queued(), || rt.idle_deadline())?;
     m.hold(token);
     m.spinning.set(true);
     rt.sysmon.rouse();
@@ -221,5 +272,17 @@ impl Shared {
     /// Whether any queue has work that any P may take.
     pub(crate) fn work_queued(&self) -> bool {
         self.grq.len() > 0 || self.ps.iter().any(P::has_queued)
+    }
+
+    /// The earliest deadline in the timers of Ps that nobody holds.
+    fn idle_deadline(&self) -> Deadline {
+        let idle = self.ps.iter().filter(|p| !p.held.load(Ordering::Relaxed));
+        idle.map(|p| p.timers.earliest()).min().unwrap_or(Deadline::NEVER)
+    }
+
+    /// Whether a timer of an idle P is nobody's business: the keeper, if there is one, sleeps past it.
+    pub(crate) fn timers_uncovered(&self) -> bool {
+        let until = self.idle_deadline();
+        until != Deadline::NEVER && self.idle.keeper_until() > until
     }
 }

@@ -15,11 +15,19 @@
 //!    [`Idle::stop_spinning`]
 //! 3. *Go to sleep*: put P and bed on their lists and, in one step, count the P in and the spinner out; fence; look
 //!    at all queues once more. On a find take a P back, if there is one, and be a spinner again. [`Idle::sleep`]
+//! 4. *The keeper*: with nothing found, but a timer pending, one M sleeps only until the earliest deadline. It is the last
+//!    one to be woken for work. When the time has come it takes a P back and is a spinner. An M that goes to sleep looks at
+//!    the deadlines after step 3, and takes the keeper's place if it knows of an earlier one.
 //!
 //! Why nothing is lost: the word puts all steps in one order. A submitter that read "no idle P" did so before the
 //! M's step 3 in that order, and both sides have a StoreLoad fence, so the M's second look sees the work. One that
 //! read "somebody spins" relies on that spinner, who looks after counting itself out (2, 3), or was only counted in
 //! for a moment by another submitter that found no P; that one repeats step 1 (the loop in `wake`).
+//!
+//! Why no timer is late: it belongs to a P. While an M holds that, the M looks. When it gives the P up it looks at the
+//! deadlines after that (4), so either the keeper's time is early enough, or it becomes the keeper. Two things are left to
+//! sysmon, which is awake while anybody runs: timers of a P whose M does not come back from user code, and those of idle Ps
+//! when the keeper was woken for work.
 //!
 //! Why not Go's `needspinning`: it saves the second look for Ms that never spun. Here every M that gives up its P
 //! takes the second look, and the flag has nothing left to do.
@@ -29,6 +37,7 @@
 
 use crate::prim::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::prim::{Lock, Rank, Sleeper};
+use crate::sys::clock::Deadline;
 use std::sync::Arc;
 
 /// The right to hold the P of this number. There is one for each P, made with [`Idle`]; who has it holds the P.
@@ -72,6 +81,10 @@ impl Bed {
 
     fn rise(&self) -> Option<PToken> {
         self.sleeper.sleep();
+        self.what_was_given()
+    }
+
+    fn what_was_given(&self) -> Option<PToken> {
         self.given.swap(0, Ordering::Relaxed).checked_sub(1).map(PToken)
     }
 }
@@ -111,7 +124,35 @@ pub(crate) enum Woke {
 struct Lists {
     ps: Vec<PToken>,
     beds: Vec<Arc<Bed>>,
+    /// The M that sleeps until a deadline, and no other; it is not among `beds`.
+    keeper: Option<(Arc<Bed>, Deadline)>,
     closed: bool,
+}
+
+impl Lists {
+    /// A sleeping M to wake; the keeper is the last.
+    fn pop_bed(&mut self) -> Option<Arc<Bed>> {
+        self.beds.pop().or_else(|| self.keeper.take().map(|keeper| keeper.0))
+    }
+
+    fn is_keeper(&self, bed: &Arc<Bed>) -> bool {
+        self.keeper.as_ref().is_some_and(|keeper| Arc::ptr_eq(&keeper.0, bed))
+    }
+
+    /// Takes the bed off the lists. False: it is not there any more, since somebody has given its M a P.
+    fn remove_bed(&mut self, bed: &Arc<Bed>) -> bool {
+        if self.is_keeper(bed) {
+            self.keeper = None;
+            return true;
+        }
+        match self.beds.iter().position(|other| Arc::ptr_eq(other, bed)) {
+            Some(at) => {
+                self.beds.swap_remove(at);
+                true
+            }
+            None => false,
+        }
+    }
 }
 
 /// See the module's head.
@@ -127,7 +168,8 @@ impl Idle {
         let ps: Vec<PToken> = (0..procs).rev().map(PToken).collect();
         let counts = AtomicU64::new(ps.len() as u64 * Counts::IDLE);
         let beds = Vec::with_capacity(ps.len());
-        Idle { counts, lists: Lock::new(Rank::Idle, Lists { ps, beds, closed: false }) }
+        let lists = Lists { ps, beds, keeper: None, closed: false };
+        Idle { counts, lists: Lock::new(Rank::Idle, lists) }
     }
 
     /// A look at the counts, as of some moment close by.
@@ -167,7 +209,7 @@ impl Idle {
             }
             if let Some(p) = lists.ps.pop() {
                 self.counts.fetch_sub(Counts::IDLE, Ordering::SeqCst);
-                let bed = lists.beds.pop();
+                let bed = lists.pop_bed();
                 drop(lists);
                 return match bed {
                     Some(bed) => {
@@ -216,14 +258,15 @@ impl Idle {
         self.wake_if(look)
     }
 
-    /// Step 3: gives the P up and sleeps, unless `look` finds work. Returns the P to go on with, as a spinner, or
-    /// None if the runtime is closing.
+    /// Steps 3 and 4: gives the P up and sleeps, unless `look` finds work, at most until the earliest deadline, which
+    /// `deadline` tells. Returns the P to go on with, as a spinner, or None if the runtime is closing.
     pub(crate) fn sleep(
         &self,
         bed: &Arc<Bed>,
         p: PToken,
         spinning: bool,
         look: impl FnOnce() -> bool,
+        deadline: impl FnOnce() -> Deadline,
     ) -> Option<PToken> {
         {
             let mut lists = self.lists.lock();
@@ -238,18 +281,45 @@ impl Idle {
         // ORDER: pairs with the fence in `wake`.
         fence(Ordering::SeqCst);
         if look() {
-            let mut lists = self.lists.lock();
-            // Not in the list any more: somebody has given us a P and the token is on its way.
-            if let Some(at) = lists.beds.iter().position(|b| Arc::ptr_eq(b, bed))
-                && let Some(p) = lists.ps.pop()
-            {
-                lists.beds.swap_remove(at);
-                // One step, so that the word never shows neither.
-                self.counts.fetch_sub(Counts::IDLE - Counts::SPIN, Ordering::SeqCst);
-                return Some(p);
-            }
+            return self.get_up(bed).or_else(|| bed.rise());
         }
-        bed.rise()
+        let until = deadline();
+        if until == Deadline::NEVER || !self.keep(bed, until) {
+            return bed.rise();
+        }
+        if bed.sleeper.sleep_for(until.left()) {
+            return bed.what_was_given();
+        }
+        self.get_up(bed).or_else(|| bed.rise())
+    }
+
+    /// Back from step 3, with a P, as a spinner. None: somebody has given us one and the token is on its way, or there is
+    /// none, and we sleep on like any other.
+    fn get_up(&self, bed: &Arc<Bed>) -> Option<PToken> {
+        let mut lists = self.lists.lock();
+        if !lists.remove_bed(bed) {
+            return None;
+        }
+        let Some(p) = lists.ps.pop() else {
+            lists.beds.push(Arc::clone(bed));
+            return None;
+        };
+        // One step, so that the word never shows neither.
+        self.counts.fetch_sub(Counts::IDLE - Counts::SPIN, Ordering::SeqCst);
+        Some(p)
+    }
+
+    /// Step 4. False: another keeper's deadline is as early, or we were given a P meanwhile.
+    fn keep(&self, bed: &Arc<Bed>, until: Deadline) -> bool {
+        let mut lists = self.lists.lock();
+        if lists.keeper.as_ref().is_some_and(|keeper| keeper.1 <= until) || !lists.remove_bed(bed) {
+            return false;
+        }
+        // Who was the keeper sleeps on until its time comes, in vain.
+        if let Some((other, _)) = lists.keeper.replace((Arc::clone(bed), until)) {
+            lists.beds.push(other);
+        }
+        true
     }
 
     /// An M without a P wants one: takes an idle one, or sleeps until it is given one (then it spins).
@@ -269,6 +339,11 @@ impl Idle {
         bed.rise().map(|p| (p, true))
     }
 
+    /// When the keeper gets up; never, if there is none.
+    pub(crate) fn keeper_until(&self) -> Deadline {
+        self.lists.lock().keeper.as_ref().map_or(Deadline::NEVER, |keeper| keeper.1)
+    }
+
     /// The counts, in one order with all their changes.
     pub(crate) fn counts_seqcst(&self) -> Counts {
         Counts(self.counts.load(Ordering::SeqCst))
@@ -276,7 +351,8 @@ impl Idle {
 
     /// How many Ms sleep.
     pub(crate) fn asleep(&self) -> usize {
-        self.lists.lock().beds.len()
+        let lists = self.lists.lock();
+        lists.beds.len() + usize::from(lists.keeper.is_some())
     }
 
     /// Takes an idle P for an M that starts as a spinner.
@@ -307,7 +383,10 @@ impl Idle {
         let beds = {
             let mut lists = self.lists.lock();
             lists.closed = true;
-            std::mem::take(&mut lists.beds)
+            let keeper = lists.keeper.take().map(|keeper| keeper.0);
+            let mut beds = std::mem::take(&mut lists.beds);
+            beds.extend(keeper);
+            beds
         };
         beds.iter().for_each(|bed| bed.wake_with(None));
     }

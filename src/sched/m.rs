@@ -12,6 +12,7 @@ use crate::arch::fiber::Fiber;
 use crate::g::Gp;
 use crate::prim::{RawLock, Sleeper};
 use crate::stack::Stack;
+use crate::sys::clock::Deadline;
 use crate::sys::tls;
 use std::cell::{Cell, UnsafeCell};
 use std::sync::Arc;
@@ -25,8 +26,8 @@ pub(crate) enum Action {
     None,
     /// Put me at the tail of the queue.
     Yield,
-    /// Publish me as waiting, then release this lock.
-    Park(*const RawLock),
+    /// Publish me as waiting, at most until then, and release this lock, if there is one.
+    Park(*const RawLock, Deadline),
     /// Publish me as waiting, then call this; on false I go on at once.
     ParkIf(unsafe fn(*const ()) -> bool, *const ()),
     /// I have ended; here is my stack.
@@ -140,6 +141,7 @@ impl M {
         // SAFETY: one thread, and no reference is live: see `with_p`. The token is one of `self.rt`'s (a bed belongs
         // to one runtime), which lives as long as this M.
         unsafe { *self.p.get() = Some(OwnedP::hold(&self.rt.ps[token.index()], token)) };
+        self.with_p(|p| p.map(|p| p.held.store(true, Ordering::Relaxed)));
     }
 
     /// Sleeps a little, on g0.
@@ -166,7 +168,9 @@ impl M {
     /// Gives the P up.
     pub(crate) fn release(&self) -> Option<PToken> {
         // SAFETY: one thread, and no reference is live: see `with_p`.
-        unsafe { (*self.p.get()).take() }.map(OwnedP::release)
+        let p = unsafe { (*self.p.get()).take() }?;
+        p.held.store(false, Ordering::Relaxed);
+        Some(p.release())
     }
 }
 

@@ -11,10 +11,11 @@ use super::stats::Stats;
 use crate::g::{Gp, slab};
 use crate::runq::local::{Local, Next, Thieves};
 use crate::stack::{Class, Stack, pool};
+use crate::timer::Timers;
 use std::cell::UnsafeCell;
 use std::io;
 use std::ops::{Deref, Range};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Free Gs or stacks that a P keeps; past it, [`SPILL`] go back to the process.
 const CACHE: usize = 64;
@@ -28,6 +29,11 @@ pub(crate) struct P {
     pub(crate) index: u32,
     pub(crate) next: Next,
     pub(crate) thieves: Thieves,
+    pub(crate) timers: Timers,
+    /// One of the timers is due: says sysmon, or who had no time for all.
+    pub(crate) timers_due: AtomicBool,
+    /// Whether an M holds it. Changed by that M, before it puts the P on the list of idle ones or after it took it off.
+    pub(crate) held: AtomicBool,
     pub(crate) stats: Stats,
     own: UnsafeCell<Own>,
 }
@@ -93,7 +99,16 @@ impl P {
             class,
             ids: 0..0,
         };
-        P { index, next: Next::default(), thieves, stats: Stats::default(), own: UnsafeCell::new(own) }
+        P {
+            index,
+            next: Next::default(),
+            thieves,
+            timers: Timers::new(),
+            timers_due: AtomicBool::new(false),
+            held: AtomicBool::new(false),
+            stats: Stats::default(),
+            own: UnsafeCell::new(own),
+        }
     }
 
     /// Whether somebody else's work can be found here: `next` apart.

@@ -19,10 +19,11 @@ use super::m::{Action, M};
 use super::runtime::{Kind, Shared};
 use crate::arch;
 use crate::g::parker::Parker;
-use crate::g::ticket::{Ticket, Wake};
+use crate::g::ticket::{Epoch, Ticket, Wake};
 use crate::g::waiter::{Waiter, Who};
 use crate::g::{Gp, Heir, WaitReason};
 use crate::prim::RawLock;
+use crate::sys::clock::Deadline;
 use std::sync::Arc;
 
 /// Who would wait if the caller did. A thread's answer is good for one [`park`].
@@ -51,10 +52,26 @@ fn may_move(m: &M) -> bool {
 #[inline]
 pub(crate) unsafe fn park(who: Who, lock: &RawLock, reason: WaitReason, object: *const ()) -> Wake {
     // SAFETY: the caller vouches.
-    unsafe { park_with(who, lock, reason, object, None) }
+    unsafe { park_with(who, lock, reason, object, Deadline::NEVER, None) }
 }
 
-/// Like [`park`], for what must not be lost with a waiter that is won and then dies with its runtime before it runs: `heir`
+/// Like [`park`], at most until a moment: then it returns `Wake::Timeout`, and the node may still be in the queue.
+///
+/// # Safety
+/// As [`park`].
+#[inline]
+pub(crate) unsafe fn park_until(
+    who: Who,
+    lock: &RawLock,
+    reason: WaitReason,
+    object: *const (),
+    until: Deadline,
+) -> Wake {
+    // SAFETY: the caller vouches.
+    unsafe { park_with(who, lock, reason, object, until, None) }
+}
+
+/// Like [`park_until`], for what must not be lost with a waiter that is won and then dies with its runtime before it runs: `heir`
 /// is called in its place, with `object` and why it was woken.
 ///
 /// # Safety
@@ -64,10 +81,11 @@ pub(crate) unsafe fn park_or_inherit(
     lock: &RawLock,
     reason: WaitReason,
     object: *const (),
+    until: Deadline,
     heir: Heir,
 ) -> Wake {
     // SAFETY: the caller vouches.
-    unsafe { park_with(who, lock, reason, object, Some(heir)) }
+    unsafe { park_with(who, lock, reason, object, until, Some(heir)) }
 }
 
 #[inline(always)]
@@ -76,6 +94,7 @@ unsafe fn park_with(
     lock: &RawLock,
     reason: WaitReason,
     object: *const (),
+    until: Deadline,
     heir: Option<Heir>,
 ) -> Wake {
     match who {
@@ -83,14 +102,56 @@ unsafe fn park_with(
             // SAFETY: one owner: the goroutine itself. The lock is the caller's, g0 releases it.
             unsafe {
                 note(gp, reason, object, heir);
-                leave(gp, Action::Park(lock));
+                leave(gp, Action::Park(lock, until));
             }
-            gp.ticket().take()
+            arrive(gp, until)
         }
         Who::Thread(parker) => {
+            let epoch = parker.ticket.epoch();
             // SAFETY: held by the caller.
             unsafe { commit(&parker.ticket, lock) };
-            sleep(parker)
+            sleep(parker, epoch, until)
+        }
+    }
+}
+
+/// A goroutine runs again: why? Its timer, if it had one that did not fire, is void now.
+#[inline(always)]
+fn arrive(gp: Gp, until: Deadline) -> Wake {
+    let why = gp.ticket().take();
+    if until != Deadline::NEVER && why != Wake::Timeout {
+        forget_timer(gp);
+    }
+    why
+}
+
+#[cold]
+fn forget_timer(gp: Gp) {
+    // SAFETY: one owner: the goroutine itself.
+    let p = unsafe { (*gp.running()).timers };
+    if let Some(m) = M::current() {
+        m.rt.ps[usize::from(p)].timers.forget();
+    }
+}
+
+/// Waits until a moment, if nothing else. Blocks; yields if that has passed.
+pub(crate) fn sleep_until(until: Deadline) {
+    if until <= Deadline::now() {
+        return yield_now();
+    }
+    match me() {
+        Who::G(gp) => {
+            // SAFETY: one owner: the goroutine itself; there is no lock.
+            unsafe {
+                note(gp, WaitReason::Sleep, std::ptr::null(), None);
+                leave(gp, Action::Park(std::ptr::null(), until));
+            }
+            gp.ticket().take();
+        }
+        Who::Thread(parker) => {
+            let epoch = parker.ticket.epoch();
+            parker.ticket.arm();
+            sleep(parker, epoch, until);
         }
     }
 }
@@ -124,7 +185,7 @@ pub(crate) fn park_if<F: Fn() -> bool + Sync>(
                 parker.give_back();
                 return why;
             }
-            sleep(parker)
+            sleep(parker, epoch, Deadline::NEVER)
         }
     }
 }
@@ -140,11 +201,15 @@ pub(crate) unsafe fn commit(ticket: &Ticket, lock: &RawLock) {
     unsafe { lock.unlock() };
 }
 
-fn sleep(parker: &'static Parker) -> Wake {
+fn sleep(parker: &'static Parker, epoch: Epoch, until: Deadline) -> Wake {
     if let Some(m) = M::current() {
         m.hand_off();
     }
-    parker.sleeper.sleep();
+    // Its own timer. If it comes too late to win the ticket, the token is on its way.
+    let told = parker.sleeper.sleep_for(until.left());
+    if !told && !parker.ticket.claim(epoch, Wake::Timeout) {
+        parker.sleeper.sleep();
+    }
     let why = parker.ticket.take();
     parker.give_back();
     why

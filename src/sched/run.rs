@@ -23,7 +23,9 @@ use crate::g::status::End;
 use crate::g::task::Payload;
 use crate::g::ticket::Wake;
 use crate::g::{Gp, Running, WaitReason, flag, slab};
+use crate::prim::RawLock;
 use crate::stack::{Class, Stack, pool};
+use crate::sys::clock::Deadline;
 use crate::sys::{clock, say, tls};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -97,10 +99,14 @@ unsafe fn after(m: &M, gp: Gp) -> bool {
     // SAFETY: one owner: us, until the commit.
     unsafe {
         match m.action.replace(Action::None) {
-            Action::Park(lock) => {
+            Action::Park(lock, until) => {
                 m.with_p(|p| p.map(|p| p.stats.parks.add(1)));
-                // The parked one keeps the lock alive: it returns only after this.
-                commit(gp.ticket(), &*lock);
+                if until != Deadline::NEVER {
+                    park_timed(m, gp, lock, until);
+                } else {
+                    // The parked one keeps the lock alive: it returns only after this.
+                    commit(gp.ticket(), &*lock);
+                }
             }
             Action::ParkIf(f, data) => {
                 m.with_p(|p| p.map(|p| p.stats.parks.add(1)));
@@ -134,6 +140,27 @@ unsafe fn after(m: &M, gp: Gp) -> bool {
         }
     }
     false
+}
+
+/// Publishes a goroutine as waiting at most until a moment: first the timer, then, with the lock's release, whatever else
+/// may wake it.
+///
+/// # Safety
+/// As `execute`; the lock, if there is one, is held on the goroutine's behalf.
+#[cold]
+unsafe fn park_timed(m: &M, gp: Gp, lock: *const RawLock, until: Deadline) {
+    // SAFETY: one owner: us, until the ticket is armed and the timer set.
+    unsafe {
+        // Without a P, another's heap will do: this M looks for a P next, and then for timers.
+        let at = m.with_p(|p| p.map_or(0, |p| p.index));
+        (*gp.running()).timers = at as u8;
+        let epoch = gp.ticket().epoch();
+        gp.ticket().arm();
+        m.rt.ps[at as usize].timers.add(until, gp, epoch);
+        if let Some(lock) = lock.as_ref() {
+            lock.unlock();
+        }
+    }
 }
 
 /// The stack of an ended goroutine becomes the spare one. What was spare goes to the P, or the process.
@@ -283,6 +310,7 @@ unsafe fn running_on(stack: &Stack) -> Running {
         reason: WaitReason::None,
         heir: None,
         object: std::ptr::null(),
+        timers: 0,
     }
 }
 

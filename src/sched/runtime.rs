@@ -150,7 +150,7 @@ impl Shared {
 
     /// A P was put back: if work waits, sees to it that somebody takes it up.
     pub(crate) fn wake_if_queued(self: &Arc<Self>) {
-        let woke = self.idle.wake_if(|| self.work_queued());
+        let woke = self.idle.wake_if(|| self.work_queued() || self.timers_uncovered());
         self.see_to(woke);
     }
 

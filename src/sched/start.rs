@@ -8,7 +8,7 @@ use super::runtime::{Kind, Shared};
 use super::{spawn, sysmon};
 use crate::g::Cold;
 use crate::g::Gp;
-use crate::sys::{mem, say};
+use crate::sys::{clock, mem, say};
 use std::io;
 use std::panic::Location;
 use std::sync::Arc;
@@ -72,6 +72,7 @@ fn m_main(rt: Arc<Shared>, seat: Arc<Seat>) {
     if let Err(e) = mem::ensure_signal_stack() {
         say(format_args!("sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}"));
     }
+    clock::sleep_precisely();
     let m = M::new(rt, seat);
     if let Some(token) = m.seat.bed.unmake() {
         m.hold(token);

@@ -88,6 +88,8 @@ counters! {
     parks,
     /// Goroutines made runnable again.
     readied,
+    /// Timers that fired: deadlines that came before what was waited for.
+    timers_fired,
     /// Sleeping Ms woken.
     wakes,
     /// Times an M gave up its P and went to sleep.

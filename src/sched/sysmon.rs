@@ -2,7 +2,7 @@
 //!
 //! While goroutines run it looks around every [`PERIOD`] ([`LOOK`] if some Ps are idle): it ends slices (see [`find`](super::find)) and finds what the
 //! quick paths may have missed: a `next` slot that nobody empties beside an idle P, queued work beside an idle P for
-//! which no thread could be had.
+//! which no thread could be had, timers of a P that nobody looks after.
 //!
 //! When nothing has run for [`NAP_AFTER`] it stops looking, at [`TRIM_AFTER`] it gives the memory of free stacks back, and
 //! from then on it sleeps without a timeout: an idle runtime uses no CPU. The next M that gets to work rouses it.
@@ -12,7 +12,7 @@ use super::runtime::{Kind, Shared};
 use super::trace::Trace;
 use crate::prim::Sleeper;
 use crate::stack::pool;
-use crate::sys::clock;
+use crate::sys::clock::{self, Deadline};
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
@@ -25,6 +25,9 @@ const PERIOD: Duration = Duration::from_millis(10);
 
 /// Between two looks while some Ps run and some are idle: how long a missed chance for parallelism may last.
 const LOOK: Duration = Duration::from_millis(1);
+
+/// How long after a deadline it is sysmon's business.
+const TIMER_PATIENCE: Duration = Duration::from_micros(200);
 
 /// How long a runtime is idle before sysmon stops looking around.
 const NAP_AFTER: Duration = Duration::from_millis(100);
@@ -99,7 +102,7 @@ fn watch(rt: &Arc<Shared>) {
         let idle = rt.idle.counts().idle();
         let period = if idle > 0 && idle < rt.ps.len() { LOOK } else { PERIOD };
         let left = trace.as_ref().map_or(period, Trace::left);
-        rt.sysmon.sleeper.sleep_for(Some(period.min(left)));
+        rt.sysmon.sleeper.sleep_for(Some(period.min(left).min(next_timer(rt))));
         if rt.closing() {
             return;
         }
@@ -135,9 +138,22 @@ fn look(rt: &Arc<Shared>, marks: &mut [Option<u32>]) {
         stale |= now.is_some() && now == *mark;
         *mark = now;
     }
+    let now = Deadline::now();
+    for p in rt.ps.iter().filter(|p| p.timers.earliest() <= now) {
+        p.timers_due.store(true, Ordering::Relaxed);
+        stale = true;
+    }
     if stale || rt.work_queued() {
         rt.wake();
     }
+}
+
+/// The time until the next deadline and a little more, in which the P's own M should have seen to it.
+fn next_timer(rt: &Shared) -> Duration {
+    let now = Deadline::now();
+    let future = rt.ps.iter().map(|p| p.timers.earliest()).filter(|&when| when > now);
+    let left = future.min().and_then(|when| when.since(now));
+    left.map_or(Duration::MAX, |left| left.saturating_add(TIMER_PATIENCE))
 }
 
 /// Gives the free stacks' memory back, those that idle Ps keep included.

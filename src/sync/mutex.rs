@@ -33,7 +33,7 @@ use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::{Lock, REAL, RaceCell, Rank, const_fn, pause};
 use crate::sched::park::{may_spin, me, park_or_inherit, ready};
 use crate::sched::waitq::WaitQueue;
-use crate::sys::clock;
+use crate::sys::clock::{self, Deadline};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -231,7 +231,14 @@ impl RawMutex {
                 queue.push_back(NonNull::from(&node));
             }
             let object = std::ptr::from_ref(self).cast();
-            Some(park_or_inherit(who, queue.into_raw(), WaitReason::MutexLock, object, Self::inherit))
+            Some(park_or_inherit(
+                who,
+                queue.into_raw(),
+                WaitReason::MutexLock,
+                object,
+                Deadline::NEVER,
+                Self::inherit,
+            ))
         }
     }
 

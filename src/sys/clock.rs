@@ -1,11 +1,70 @@
 //! The one source of time.
 //!
-//! Everything that asks for the time asks here (24 ns a call), so that a deterministic mode can replace it.
+//! Everything that asks for the time asks here (24 ns a call), so that a deterministic mode can replace it. Inside the
+//! scheduler a moment is a [`Deadline`]: nanoseconds since the process first asked, in one word that fits an atomic.
+#![expect(unsafe_code, reason = "a system call")]
 
-use std::time::Instant;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// The monotonic clock.
 #[inline]
 pub(crate) fn now() -> Instant {
     crate::prim::now()
+}
+
+/// Asks for sleeps of the calling thread that end when they should: by default the kernel may add 50 us.
+pub(crate) fn sleep_precisely() {
+    // SAFETY: changes a number of the calling thread's. A kernel that refuses is late as before.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
+}
+
+fn base() -> Instant {
+    static BASE: OnceLock<Instant> = OnceLock::new();
+    *BASE.get_or_init(now)
+}
+
+/// A moment by the monotonic clock, or never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Deadline(u64);
+
+impl Deadline {
+    /// Later than all others. What does not fit (584 years) is never.
+    pub(crate) const NEVER: Deadline = Deadline(u64::MAX);
+
+    pub(crate) fn now() -> Deadline {
+        Deadline::at(now())
+    }
+
+    pub(crate) fn at(instant: Instant) -> Deadline {
+        let since = instant.saturating_duration_since(base());
+        Deadline(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// In `time`; saturates.
+    pub(crate) fn after(time: Duration) -> Deadline {
+        Deadline::now().plus(time)
+    }
+
+    pub(crate) fn plus(self, time: Duration) -> Deadline {
+        Deadline(self.0.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// The time left; None: it never comes.
+    pub(crate) fn left(self) -> Option<Duration> {
+        self.since(Deadline::now())
+    }
+
+    /// The time from `earlier` to this moment, zero if that is in the past; None: it never comes.
+    pub(crate) fn since(self, earlier: Deadline) -> Option<Duration> {
+        (self != Deadline::NEVER).then(|| Duration::from_nanos(self.0.saturating_sub(earlier.0)))
+    }
+
+    pub(crate) const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) const fn from_nanos(nanos: u64) -> Deadline {
+        Deadline(nanos)
+    }
 }

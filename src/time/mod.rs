@@ -1,0 +1,37 @@
+//! Time: sleeping, and channels that deliver the time when it has come.
+#![forbid(unsafe_code)]
+
+use crate::sched::park;
+use crate::sys::clock::Deadline;
+use std::time::{Duration, Instant};
+
+/// Waits for `time` at least. Blocks; with a zero time it is a [`yield_now`](crate::yield_now).
+///
+/// On an idle machine a goroutine runs again within about 100 us of the moment (Go rounds up to a millisecond). More than 584
+/// years are for ever.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// # rt.run(|| {
+/// # use std::time::{Duration, Instant};
+/// let began = Instant::now();
+/// sixtyone::time::sleep(Duration::from_millis(2));
+/// assert!(began.elapsed() >= Duration::from_millis(2));
+/// # });
+/// ```
+pub fn sleep(time: Duration) {
+    park::sleep_until(if time.is_zero() { Deadline::from_nanos(0) } else { Deadline::after(time) });
+}
+
+/// Waits until a moment; with one in the past it is a [`yield_now`](crate::yield_now). Blocks.
+///
+/// ```
+/// # use std::time::{Duration, Instant};
+/// let when = Instant::now() + Duration::from_millis(1);
+/// sixtyone::time::sleep_until(when);
+/// assert!(Instant::now() >= when);
+/// ```
+pub fn sleep_until(when: Instant) {
+    park::sleep_until(Deadline::at(when));
+}
