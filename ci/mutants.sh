@@ -231,6 +231,36 @@ mutant last-sender-counted-twice src/chan/handle.rs chan::the_last_sender \
             n == 1
         }'
 
+# Ownership of a P.
+mutant own-enter-without-fence src/sched/own.rs own \
+    'self.inside.store(1, Ordering::Relaxed);
+        light_fence();' \
+    'self.inside.store(1, Ordering::Relaxed);'
+mutant own-take-without-fence src/sched/own.rs own \
+    'Ordering::Relaxed).ok()?;
+        heavy_fence();' \
+    'Ordering::Relaxed).ok()?;'
+mutant own-taken-from-inside src/sched/own.rs own \
+    'if self.inside.load(Ordering::Acquire) == 0
+            && self' \
+    'if self'
+mutant own-taken-whatever-the-m-says src/sched/own.rs own \
+    'Err(GONE) => return false,' \
+    'Err(GONE) => return true,'
+mutant own-leave-not-release src/sched/own.rs own \
+    'self.inside.store(0, Ordering::Release)' \
+    'self.inside.store(0, Ordering::Relaxed)'
+mutant own-give-back-not-release src/sched/own.rs own::it_comes_back \
+    'self.word.store(HELD, Ordering::Release);
+    }
+}' \
+    'self.word.store(HELD, Ordering::Relaxed);
+    }
+}'
+mutant own-borrower-not-waited-for src/sched/own.rs own::it_comes_back \
+    'Ok(_) | Err(HELD) => return true,' \
+    'Ok(_) | Err(HELD | BORROWED) => return true,'
+
 # Mutex and WaitGroup.
 mutant mutex-not-acquire src/sync/mutex.rs mutex \
     'self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)' \

@@ -59,6 +59,48 @@ pub(crate) fn yield_thread() {
     loom::thread::yield_now();
 }
 
+/// The cheap side of a pair of fences, of which the other is [`heavy_fence`]: together they order as two SeqCst fences do.
+///
+/// Costs nothing where the kernel lets a thread make all threads of the process execute a fence (`membarrier`), a real fence
+/// elsewhere. [`use_membarrier`] decides, before the first M starts.
+#[inline(always)]
+pub(crate) fn light_fence() {
+    #[cfg(not(sixtyone_loom))]
+    if MEMBARRIER.load(Ordering::Relaxed) == 1 {
+        return std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    }
+    atomic::fence(Ordering::SeqCst);
+}
+
+/// See [`light_fence`].
+pub(crate) fn heavy_fence() {
+    #[cfg(not(sixtyone_loom))]
+    if MEMBARRIER.load(Ordering::Relaxed) == 1 {
+        return crate::sys::membarrier::all_threads();
+    }
+    atomic::fence(Ordering::SeqCst);
+}
+
+/// Whether `membarrier` is there: 1, asked for once, when no M runs yet.
+#[cfg(not(sixtyone_loom))]
+static MEMBARRIER: AtomicU32 = AtomicU32::new(0);
+
+/// Asks for `membarrier`. Has no effect but the first time, and none in a model.
+pub(crate) fn use_membarrier() {
+    #[cfg(not(sixtyone_loom))]
+    ask_for_membarrier();
+}
+
+#[cfg(not(sixtyone_loom))]
+fn ask_for_membarrier() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    // The sanitizers know fences, not membarrier.
+    let wanted = !cfg!(any(sixtyone_tsan, sixtyone_asan));
+    ONCE.call_once(|| {
+        MEMBARRIER.store(u32::from(wanted && crate::sys::membarrier::register()), Ordering::Relaxed);
+    });
+}
+
 /// The time. In a model it stands still, unless the model has every look at it add something.
 #[inline]
 pub(crate) fn now() -> Instant {

@@ -2,11 +2,16 @@
 
 pub use crate::sched::builder::Builder;
 pub use crate::sched::close::RuntimeDropped;
+pub use crate::sched::pin::OsThreadGuard;
 pub use crate::sched::runtime::{OnPanic, Runtime};
 pub use crate::sched::stats::Metrics;
+pub use crate::task::blocking::blocking;
 
 use crate::g::Cold;
+use crate::sched::builder::MAX_PROCS;
 use crate::sched::m::M;
+use crate::sched::pin;
+use crate::sched::runtime::Kind;
 use crate::sched::spawn::{no_memory, spawn_on};
 use crate::sched::start;
 use crate::stack::MAIN_SIZE;
@@ -86,7 +91,54 @@ impl Runtime {
 /// ```
 #[track_caller]
 pub fn gomaxprocs() -> usize {
-    current_runtime("runtime::gomaxprocs").ps.len()
+    current_runtime("runtime::gomaxprocs").ps.active()
+}
+
+/// Sets how many goroutines of the calling goroutine's runtime may run at the same time; returns the old number.
+///
+/// Works under load: nothing is stopped, and nothing lost. With fewer Ps than before a goroutine that does not come back
+/// keeps its P until it does. On a current-thread runtime it changes nothing and returns 1.
+///
+/// # Panics
+/// Outside a runtime; if `n` is not in 1 to 256.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::builder().gomaxprocs(1).build() }.unwrap();
+/// rt.run(|| {
+///     assert_eq!(sixtyone::runtime::set_gomaxprocs(4), 1);
+///     assert_eq!(sixtyone::runtime::gomaxprocs(), 4);
+/// });
+/// ```
+#[track_caller]
+pub fn set_gomaxprocs(n: usize) -> usize {
+    assert!((1..=MAX_PROCS).contains(&n), "set_gomaxprocs({n}): it must be a number from 1 to {MAX_PROCS}");
+    let rt = current_runtime("runtime::set_gomaxprocs");
+    if matches!(rt.kind, Kind::CurrentThread(_)) { 1 } else { rt.set_procs(n) }
+}
+
+/// Ties the calling goroutine to its thread until the guard is dropped: it runs on no other, and no other goroutine on this
+/// one. For code that keeps something in its thread: thread-locals, C libraries with a state per thread, signal masks. It
+/// nests. A goroutine that ends while it is tied (with a guard forgotten) takes its thread along.
+///
+/// Each time such a goroutine waits it costs two switches between threads, some 50 us. On a plain thread, and on a
+/// current-thread runtime, where nothing moves (but others run on the thread when this one waits), it does nothing.
+///
+/// Go's `runtime.LockOSThread`.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// # rt.run(|| {
+/// let before = std::thread::current().id();
+/// let tied = sixtyone::runtime::lock_os_thread();
+/// (0..10).for_each(|_| sixtyone::yield_now());
+/// assert_eq!(std::thread::current().id(), before);
+/// drop(tied);
+/// # });
+/// ```
+pub fn lock_os_thread() -> OsThreadGuard {
+    pin::lock_os_thread()
 }
 
 /// How many goroutines of the calling goroutine's runtime have not ended, main goroutines included.

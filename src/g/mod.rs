@@ -78,6 +78,12 @@ pub(crate) struct Running {
     pub(crate) heir: Option<Heir>,
     /// The P with the timer of its last wait that had one.
     pub(crate) timers: u8,
+    /// How often it was tied to its thread, and not untied yet.
+    pub(crate) ties: u16,
+    /// The number of the M it is tied to; 0: to none.
+    pub(crate) home: u32,
+    /// The number of the M it was last on; kept under `migrate_always` only.
+    pub(crate) last: u32,
 }
 
 /// Takes what a waiter was woken with, who died before it ran: of an object and the reason.

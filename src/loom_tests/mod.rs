@@ -11,6 +11,7 @@ mod chan;
 mod drop;
 mod idle;
 mod mutex;
+mod own;
 mod park;
 mod prim;
 mod runq;

@@ -9,7 +9,10 @@ use std::hash::BuildHasher;
 use std::io;
 
 /// The most Ps a runtime may have.
-const MAX_PROCS: usize = 256;
+pub(crate) const MAX_PROCS: usize = 256;
+
+/// Threads of a runtime, unless the builder says otherwise.
+const MAX_THREADS: usize = 10_000;
 
 /// Settings of a [`Runtime`] about to be made.
 ///
@@ -27,6 +30,8 @@ pub struct Builder {
     stack_size: Option<usize>,
     thread_name: Option<String>,
     on_panic: OnPanic,
+    max_threads: Option<usize>,
+    migrate_always: bool,
     seed: Option<u64>,
 }
 
@@ -48,6 +53,23 @@ impl Builder {
     /// What the runtime's threads are called, with a number behind; `sixtyone` if unset.
     pub fn thread_name(mut self, name: &str) -> Builder {
         self.thread_name = Some(name.into());
+        self
+    }
+
+    /// How many threads the runtime may have for its goroutines; 10,000 if unset, as in Go.
+    ///
+    /// A goroutine that blocks its thread (a system call, a std lock, C) keeps it, and the others go on with another. When one
+    /// more than this is needed the process aborts, with a message that says what the threads are doing.
+    pub fn max_threads(mut self, n: usize) -> Builder {
+        self.max_threads = Some(n);
+        self
+    }
+
+    /// Moves a goroutine to another thread each time it has waited or yielded, so that a broken promise about thread-locals
+    /// (see [`Runtime::new`]) shows in tests. Slow: each move costs two switches between threads. Those tied to a thread
+    /// ([`runtime::lock_os_thread`](crate::runtime::lock_os_thread)) stay; on a current-thread runtime nothing moves.
+    pub fn migrate_always(mut self, yes: bool) -> Builder {
+        self.migrate_always = yes;
         self
     }
 
@@ -88,6 +110,10 @@ impl Builder {
 
     fn config(self, current_thread: bool) -> io::Result<Config> {
         let procs = procs(self.procs)?;
+        let max_threads = self.max_threads.unwrap_or(MAX_THREADS);
+        if max_threads == 0 {
+            return Err(invalid("Builder::max_threads is 0: a runtime needs a thread to run on".into()));
+        }
         let size = self.stack_size.unwrap_or(DEFAULT_SIZE);
         let class = Class::for_size(size)
             .ok_or_else(|| invalid(format!("a stack size of {size} bytes: at most 1 GiB can be had")))?;
@@ -100,7 +126,9 @@ impl Builder {
             class,
             on_panic: self.on_panic,
             thread_name,
+            max_threads,
             seed: self.seed.unwrap_or_else(|| RandomState::new().hash_one(0)),
+            migrate_always: self.migrate_always,
             trace_every: trace::interval()?,
             current_thread,
         })

@@ -17,6 +17,7 @@
 //! An M that leaves later does step 3 again: its own goroutine may have parked after the first time.
 #![expect(unsafe_code, reason = "takes goroutines apart that will never run again")]
 
+use super::p::P;
 use super::park::ready;
 use super::run::discard;
 use super::runtime::Shared;
@@ -28,6 +29,7 @@ use crate::sys::tls;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// What a `join` gets (as the payload of its `Err`) when the goroutine's runtime was dropped before it had ended.
@@ -59,12 +61,12 @@ pub(crate) fn close(rt: &Arc<Shared>) {
     rt.sysmon.stop();
     loop {
         let mut crew = rt.crew.lock();
-        let gone: Vec<_> = crew.extract_if(.., |(seat, _)| seat.exited()).collect();
-        let all_in_user = crew.iter().all(|(seat, thread)| thread.is_none() || seat.in_user());
+        let gone = crew.take_exited();
+        let all_in_user = crew.iter().all(|member| member.thread.is_none() || member.seat.in_user());
         drop(crew);
-        for (_, thread) in gone {
+        for member in gone {
             // An M's own panic has been printed; there is nobody to pass it to.
-            let _printed = thread.map(std::thread::JoinHandle::join);
+            let _printed = member.thread.map(std::thread::JoinHandle::join);
         }
         if all_in_user {
             break;
@@ -83,9 +85,9 @@ pub(crate) fn bury_all(rt: &Arc<Shared>) {
     }
     let bury_the_queued = || {
         let mut all = std::mem::take(&mut *rt.leftovers.lock());
-        for p in &rt.ps {
+        for p in rt.ps.iter() {
             let queued = std::iter::from_fn(|| p.thieves.steal_one());
-            p.next.steal().into_iter().chain(queued).for_each(|gp| all.push_back(gp));
+            next_of(rt, p).into_iter().chain(queued).for_each(|gp| all.push_back(gp));
         }
         while let Some(gp) = all.pop_front() {
             // SAFETY: one owner: taken out of a queue.
@@ -102,6 +104,22 @@ pub(crate) fn bury_all(rt: &Arc<Shared>) {
         claimed
     };
     sweep(bury_the_queued, bury_the_waiting);
+}
+
+/// What lies in the `next` slot of a P, which an M that is still in user code may hold.
+fn next_of(rt: &Shared, p: &P) -> Option<Gp> {
+    while !p.next.is_empty() {
+        let gp = match p.holder.load(Ordering::Relaxed) {
+            0 => p.next.steal(),
+            _ => rt.borrow_next(p),
+        };
+        if gp.is_some() {
+            return gp;
+        }
+        // Its M is in the scheduler, and will see that the runtime closes.
+        yield_thread();
+    }
+    None
 }
 
 /// Takes what is queued, then who waits; again, until nobody (says `waiting`) is on the way into a queue.

@@ -20,13 +20,16 @@
 #![forbid(unsafe_code)]
 
 use super::m::M;
+use super::own::Taking;
 use super::p::{OwnedP, P, random_order};
+use super::resize::retire;
 use super::run::drop_spare;
 use super::runtime::Shared;
 use crate::g::Gp;
 use crate::prim::pause;
 use crate::runq::local::CAPACITY;
 use crate::sys::clock::Deadline;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -39,11 +42,13 @@ pub(crate) const GRQ_EVERY: u64 = 61;
 /// On how many ticks the clock is read, if this P has timers: it costs 24 ns. sysmon says when one is due in between.
 const CLOCK_EVERY: u64 = 16;
 
-/// How long a G may lie in the `next` slot of a busy P beside an idle one.
-const NEXT_PATIENCE: Duration = Duration::from_micros(20);
+/// How long a G may lie in the `next` slot of a busy P beside an idle one. Borrowing the P takes another 13 us.
+const NEXT_PATIENCE: Duration = Duration::from_micros(8);
 
-/// How long an M that ran dry looks around before it sleeps. Sleeping and being woken costs two Ms 30 us together.
-const SPIN: Duration = Duration::from_micros(40);
+/// How long an M that ran dry looks around before it sleeps. Sleeping and being woken costs two Ms 30 us together. It is more
+/// than it takes to be woken (20 us), to be patient and to borrow: of two that fork and join in a loop, the one that
+/// waits for the other's later end still spins then, and is there for the next fork.
+const SPIN: Duration = Duration::from_micros(50);
 
 /// Pauses between two looks of a spinner.
 const PAUSES: u32 = 8;
@@ -57,7 +62,7 @@ const CRUMB_PAUSES: u32 = 32;
 /// The most ticks between a watch in vain and the next one.
 const MAX_KICK_GAP: u32 = 1 << 13;
 
-/// The next G to run on this M. None: the runtime is closing.
+/// The next G to run on this M. None: this M is to leave, because the runtime is closing or it is one too many.
 pub(crate) fn find_work(m: &M) -> Option<Gp> {
     loop {
         if m.rt.closing() {
@@ -69,16 +74,29 @@ pub(crate) fn find_work(m: &M) -> Option<Gp> {
             m.spinning.set(spinning);
             m.rt.sysmon.rouse();
         }
+        if let Some(gp) = m.seat.bed.take_errand() {
+            return Some(settle(m, gp));
+        }
+        if m.with_p(|p| p.is_some_and(|p| p.index as usize >= m.rt.ps.active())) {
+            retire(m);
+            continue;
+        }
         let found = m.with_p(|p| p.and_then(|p| local_work(&m.rt, p).or_else(|| steal(&m.rt, p))));
         if let Some(gp) = found.or_else(|| spin(m)) {
-            if m.spinning.replace(false) {
-                let woke = m.rt.idle.stop_spinning(|| m.rt.work_queued());
-                m.rt.see_to(woke);
-            }
-            return Some(gp);
+            return Some(settle(m, gp));
         }
         sleep(m)?;
     }
+}
+
+/// A G was found: this M, if it was a spinner, is none any more.
+#[inline(always)]
+pub(super) fn settle(m: &M, gp: Gp) -> Gp {
+    if m.spinning.replace(false) {
+        let woke = m.rt.idle.stop_spinning(|| m.rt.work_queued());
+        m.rt.see_to(woke);
+    }
+    gp
 }
 
 /// Steps 1 to 3.
@@ -113,7 +131,7 @@ fn local_work(rt: &Arc<Shared>, p: &mut OwnedP) -> Option<Gp> {
     }
     if timers {
         fire_timers(rt, p, Deadline::now());
-        return p.own().lrq.pop();
+        return p.next.take();
     }
     None
 }
@@ -130,7 +148,11 @@ fn fire(rt: &Arc<Shared>, p: &mut OwnedP, of: usize, now: Deadline) -> bool {
     let mut fired = 0;
     let more = rt.ps[of].timers.fire(now, |gp| {
         fired += 1;
-        rt.enqueue(p, gp);
+        // The first goes ahead of the queue, as whatever else is readied does.
+        match p.next.is_empty() {
+            true => drop(p.next.put(gp)),
+            false => rt.enqueue(p, gp),
+        }
     });
     p.stats.timers_fired.add(fired);
     p.stats.readied.add(fired);
@@ -145,7 +167,7 @@ fn fire(rt: &Arc<Shared>, p: &mut OwnedP, of: usize, now: Deadline) -> bool {
 fn steal_timers(rt: &Arc<Shared>, p: &mut OwnedP, now: Deadline) -> Option<Gp> {
     let victim = rt.ps.iter().position(|victim| victim.timers.earliest() <= now)?;
     fire(rt, p, victim, now);
-    p.own().lrq.pop()
+    p.next.take().or_else(|| p.own().lrq.pop())
 }
 
 /// A fair share of the GRQ: one to run, the rest to the LRQ, which is empty.
@@ -153,7 +175,7 @@ fn from_global(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
     if rt.grq.len() == 0 {
         return None;
     }
-    let mut batch = rt.grq.pop_batch(rt.ps.len(), CAPACITY / 2);
+    let mut batch = rt.grq.pop_batch(rt.ps.active(), CAPACITY / 2);
     p.stats.grq_taken.add(batch.len() as u64);
     let first = batch.pop_front()?;
     while let Some(gp) = batch.pop_front() {
@@ -164,7 +186,7 @@ fn from_global(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
 
 /// Step 4: half of the first queue that has anything.
 fn steal(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
-    let n = rt.ps.len();
+    let n = rt.ps.made();
     if n == 1 {
         return None;
     }
@@ -200,7 +222,7 @@ fn spin(m: &M) -> Option<Gp> {
     let rt = &m.rt;
     let woken = m.spinning.get();
     if !woken {
-        if !rt.idle.start_spinning(rt.ps.len(), rt.max_spinning) {
+        if !rt.idle.start_spinning(rt.max_spinning()) {
             return None;
         }
         m.spinning.set(true);
@@ -242,7 +264,7 @@ fn watch_next(m: &M, watch: &mut Option<Watch>, now: Deadline) -> Option<Gp> {
                 return None;
             }
             *watch = None;
-            let gp = victim.next.steal()?;
+            let gp = m.rt.borrow_next(victim)?;
             m.with_p(|p| p.map(|p| p.stats.next_stolen.add(1)));
             return Some(gp);
         }
@@ -254,7 +276,7 @@ fn watch_next(m: &M, watch: &mut Option<Watch>, now: Deadline) -> Option<Gp> {
     None
 }
 
-/// Step 6. None: the runtime is closing.
+/// Step 6. None: this M is to leave, because the runtime is closing or it is one too many.
 fn sleep(m: &M) -> Option<()> {
     drop_spare(m);
     m.with_p(|p| p.map(|p| p.stats.sleeps.add(1)));
@@ -274,9 +296,21 @@ impl Shared {
         self.grq.len() > 0 || self.ps.iter().any(P::has_queued)
     }
 
+    /// Takes the G from the `next` slot of a P whose M is in user code.
+    pub(crate) fn borrow_next(&self, p: &P) -> Option<Gp> {
+        let number = NonZeroU32::new(p.holder.load(Ordering::Relaxed))?;
+        let seat = self.crew.lock().seat(number).cloned()?;
+        let _one_taker = self.takers.lock();
+        let index = seat.hold.take(Taking::Borrow)?;
+        // It may have got another P meanwhile, whose G is as good.
+        let gp = self.ps[index as usize].next.steal();
+        seat.hold.give_back();
+        gp
+    }
+
     /// The earliest deadline in the timers of Ps that nobody holds.
     fn idle_deadline(&self) -> Deadline {
-        let idle = self.ps.iter().filter(|p| !p.held.load(Ordering::Relaxed));
+        let idle = self.ps.iter().filter(|p| p.holder.load(Ordering::Relaxed) == 0);
         idle.map(|p| p.timers.earliest()).min().unwrap_or(Deadline::NEVER)
     }
 

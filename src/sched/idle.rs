@@ -35,16 +35,26 @@
 //! Used by `sched::find` and `sched::ready`; the models drive it with threads as Ms and a list as the queue.
 #![forbid(unsafe_code)]
 
-use crate::prim::atomic::{AtomicU32, AtomicU64, Ordering, fence};
-use crate::prim::{Lock, Rank, Sleeper};
+use crate::g::{G, Gp};
+use crate::prim::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use crate::prim::{Lock, REAL, Rank, Sleeper};
 use crate::sys::clock::Deadline;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an M that nobody needs sleeps before it ends.
+const SURPLUS_AFTER: Duration = Duration::from_secs(5);
 
 /// The right to hold the P of this number. There is one for each P, made with [`Idle`]; who has it holds the P.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PToken(u32);
 
 impl PToken {
+    /// Of a P that was taken from under its M: the caller is who took it ([`own`](super::own)), and the M forgets its token.
+    pub(crate) fn taken(index: u32) -> PToken {
+        PToken(index)
+    }
+
     pub(crate) fn index(&self) -> usize {
         self.0 as usize
     }
@@ -56,11 +66,17 @@ pub(crate) struct Bed {
     sleeper: Sleeper,
     /// The P that the waker gave, plus one; 0: none, the runtime is closing.
     given: AtomicU32,
+    /// The goroutine that came with it: one that runs on this M, or on no other than this M.
+    errand: AtomicPtr<G>,
 }
 
 impl Bed {
     pub(crate) fn new() -> Bed {
-        Bed { sleeper: Sleeper::new(), given: AtomicU32::new(0) }
+        Bed {
+            sleeper: Sleeper::new(),
+            given: AtomicU32::new(0),
+            errand: AtomicPtr::new(std::ptr::null_mut()),
+        }
     }
 
     fn wake_with(&self, p: Option<PToken>) {
@@ -74,12 +90,16 @@ impl Bed {
         self.wake_with(Some(p));
     }
 
-    /// Takes what [`Bed::make`] put there.
-    pub(crate) fn unmake(&self) -> Option<PToken> {
-        self.rise()
+    /// The goroutine that the P came with, if any.
+    pub(crate) fn take_errand(&self) -> Option<Gp> {
+        if self.errand.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        Gp::from_ptr(self.errand.swap(std::ptr::null_mut(), Ordering::Relaxed))
     }
 
-    fn rise(&self) -> Option<PToken> {
+    /// Sleeps until a P is given. None: the runtime is closing.
+    pub(crate) fn rise(&self) -> Option<PToken> {
         self.sleeper.sleep();
         self.what_was_given()
     }
@@ -124,6 +144,12 @@ pub(crate) enum Woke {
 struct Lists {
     ps: Vec<PToken>,
     beds: Vec<Arc<Bed>>,
+    /// Beds beyond this number are those of surplus Ms: GOMAXPROCS.
+    wanted: usize,
+    /// Ms that wait for their tied goroutines, and for nothing else but the end.
+    at_home: Vec<Arc<Bed>>,
+    /// Ps that are not in use; see [`resize`](super::resize).
+    retired: Vec<PToken>,
     /// The M that sleeps until a deadline, and no other; it is not among `beds`.
     keeper: Option<(Arc<Bed>, Deadline)>,
     closed: bool,
@@ -159,6 +185,8 @@ impl Lists {
 #[derive(Debug)]
 pub(crate) struct Idle {
     counts: AtomicU64,
+    /// Ps that are idle or held: not retired. Changed under the lock.
+    in_use: AtomicUsize,
     lists: Lock<Lists>,
 }
 
@@ -168,8 +196,16 @@ impl Idle {
         let ps: Vec<PToken> = (0..procs).rev().map(PToken).collect();
         let counts = AtomicU64::new(ps.len() as u64 * Counts::IDLE);
         let beds = Vec::with_capacity(ps.len());
-        let lists = Lists { ps, beds, keeper: None, closed: false };
-        Idle { counts, lists: Lock::new(Rank::Idle, lists) }
+        let lists = Lists {
+            ps,
+            beds,
+            wanted: procs as usize,
+            at_home: Vec::new(),
+            retired: Vec::new(),
+            keeper: None,
+            closed: false,
+        };
+        Idle { counts, in_use: AtomicUsize::new(procs as usize), lists: Lock::new(Rank::Idle, lists) }
     }
 
     /// A look at the counts, as of some moment close by.
@@ -242,9 +278,9 @@ impl Idle {
     }
 
     /// An M that holds a P asks to spin: at most `max` do, and at most half of the busy ones.
-    pub(crate) fn start_spinning(&self, procs: usize, max: usize) -> bool {
+    pub(crate) fn start_spinning(&self, max: usize) -> bool {
         let counts = self.counts();
-        let busy = procs - counts.idle().min(procs);
+        let busy = self.in_use.load(Ordering::Relaxed).saturating_sub(counts.idle());
         if counts.spinning() >= max || 2 * counts.spinning() >= busy {
             return false;
         }
@@ -281,16 +317,38 @@ impl Idle {
         // ORDER: pairs with the fence in `wake`.
         fence(Ordering::SeqCst);
         if look() {
-            return self.get_up(bed).or_else(|| bed.rise());
+            return self.get_up(bed).or_else(|| self.rise(bed));
         }
         let until = deadline();
         if until == Deadline::NEVER || !self.keep(bed, until) {
-            return bed.rise();
+            return self.rise(bed);
         }
         if bed.sleeper.sleep_for(until.left()) {
             return bed.what_was_given();
         }
-        self.get_up(bed).or_else(|| bed.rise())
+        self.get_up(bed).or_else(|| self.rise(bed))
+    }
+
+    /// Sleeps until a P is given. None: the runtime is closing, or for a long time there have been more sleepers than anybody
+    /// needed, and this M may end.
+    fn rise(&self, bed: &Arc<Bed>) -> Option<PToken> {
+        // In a model five seconds never pass.
+        let surplus = REAL && {
+            let lists = self.lists.lock();
+            lists.beds.len() > lists.wanted
+        };
+        if !surplus {
+            return bed.rise();
+        }
+        if bed.sleeper.sleep_for(Some(SURPLUS_AFTER)) {
+            return bed.what_was_given();
+        }
+        let mut lists = self.lists.lock();
+        if lists.beds.len() > lists.wanted && lists.remove_bed(bed) {
+            return None;
+        }
+        drop(lists);
+        bed.rise()
     }
 
     /// Back from step 3, with a P, as a spinner. None: somebody has given us one and the token is on its way, or there is
@@ -336,7 +394,7 @@ impl Idle {
             }
             lists.beds.push(Arc::clone(bed));
         }
-        bed.rise().map(|p| (p, true))
+        self.rise(bed).map(|p| (p, true))
     }
 
     /// When the keeper gets up; never, if there is none.
@@ -344,15 +402,49 @@ impl Idle {
         self.lists.lock().keeper.as_ref().map_or(Deadline::NEVER, |keeper| keeper.1)
     }
 
-    /// The counts, in one order with all their changes.
-    pub(crate) fn counts_seqcst(&self) -> Counts {
-        Counts(self.counts.load(Ordering::SeqCst))
+    /// Whether nobody holds a P, in one order with all changes of the counts.
+    pub(crate) fn all_idle(&self) -> bool {
+        Counts(self.counts.load(Ordering::SeqCst)).idle() >= self.in_use.load(Ordering::SeqCst)
+    }
+
+    /// A new P, not in use so far.
+    pub(crate) fn add_retired(&self, index: u32) {
+        self.lists.lock().retired.push(PToken(index));
+    }
+
+    /// The first `n` Ps are to be in use; `publish` says so to those who ask. Held ones beyond are retired by their Ms.
+    pub(crate) fn set_active(&self, n: usize, publish: impl FnOnce()) {
+        let mut lists = self.lists.lock();
+        publish();
+        lists.wanted = n;
+        let out: Vec<PToken> = lists.ps.extract_if(.., |p| p.index() >= n).collect();
+        let back: Vec<PToken> = lists.retired.extract_if(.., |p| p.index() < n).collect();
+        let (gone, come) = (out.len(), back.len());
+        lists.retired.extend(out);
+        lists.ps.extend(back);
+        self.in_use.fetch_sub(gone, Ordering::SeqCst);
+        self.in_use.fetch_add(come, Ordering::SeqCst);
+        // One step: nobody sees idle Ps that are not there.
+        let change = (come as u64).wrapping_sub(gone as u64).wrapping_mul(Counts::IDLE);
+        self.counts.fetch_add(change, Ordering::SeqCst);
+    }
+
+    /// A P that its M found to be one too many; `active` says how many there are to be.
+    pub(crate) fn retire(&self, p: PToken, active: impl FnOnce() -> usize) {
+        let mut lists = self.lists.lock();
+        if p.index() < active() {
+            lists.ps.push(p);
+            self.counts.fetch_add(Counts::IDLE, Ordering::SeqCst);
+        } else {
+            lists.retired.push(p);
+            self.in_use.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 
     /// How many Ms sleep.
     pub(crate) fn asleep(&self) -> usize {
         let lists = self.lists.lock();
-        lists.beds.len() + usize::from(lists.keeper.is_some())
+        lists.beds.len() + lists.at_home.len() + usize::from(lists.keeper.is_some())
     }
 
     /// Takes an idle P for an M that starts as a spinner.
@@ -363,12 +455,61 @@ impl Idle {
         Some(p)
     }
 
+    /// Takes an idle P, the one of this number if it is there. (Put down just now it is the last.)
+    pub(crate) fn take_p_like(&self, index: Option<u32>) -> Option<PToken> {
+        let mut lists = self.lists.lock();
+        let last = lists.ps.len().checked_sub(1)?;
+        let at = lists.ps.iter().rposition(|p| Some(p.0) == index).unwrap_or(last);
+        let p = lists.ps.swap_remove(at);
+        self.counts.fetch_sub(Counts::IDLE, Ordering::SeqCst);
+        Some(p)
+    }
+
+    /// The M of a tied goroutine sleeps until that comes home. None: the runtime is closing.
+    pub(crate) fn await_errand(&self, bed: &Arc<Bed>) -> Option<PToken> {
+        {
+            let mut lists = self.lists.lock();
+            if lists.closed {
+                return None;
+            }
+            lists.at_home.push(Arc::clone(bed));
+        }
+        let given = bed.rise();
+        self.lists.lock().at_home.retain(|other| !Arc::ptr_eq(other, bed));
+        given
+    }
+
     /// Takes any idle P, without a word to anyone.
     pub(crate) fn take_p(&self) -> Option<PToken> {
         let mut lists = self.lists.lock();
         let p = lists.ps.pop()?;
         self.counts.fetch_sub(Counts::IDLE, Ordering::SeqCst);
         Some(p)
+    }
+
+    /// A sleeping M, which is to be [handed](Idle::hand_to) a P or [put back](Idle::put_bed).
+    pub(crate) fn take_bed(&self) -> Option<Arc<Bed>> {
+        self.lists.lock().pop_bed()
+    }
+
+    /// Back to sleep.
+    pub(crate) fn put_bed(&self, bed: Arc<Bed>) {
+        let mut lists = self.lists.lock();
+        if lists.closed {
+            drop(lists);
+            return bed.wake_with(None);
+        }
+        lists.beds.push(bed);
+    }
+
+    /// Gives an M that sleeps, or is about to, on no list, a P; it rises as a spinner, and runs the errand first.
+    pub(crate) fn hand_to(&self, bed: &Bed, p: PToken, errand: Option<Gp>) {
+        self.counts.fetch_add(Counts::SPIN, Ordering::SeqCst);
+        if let Some(gp) = errand {
+            // The sleeper's token orders this store before the load in `take_errand`.
+            bed.errand.store(gp.as_ptr(), Ordering::Relaxed);
+        }
+        bed.wake_with(Some(p));
     }
 
     /// Puts a P back that nobody is to run. The caller then looks at the queues ([`Idle::wake_if`]), or needs not to.
@@ -386,6 +527,7 @@ impl Idle {
             let keeper = lists.keeper.take().map(|keeper| keeper.0);
             let mut beds = std::mem::take(&mut lists.beds);
             beds.extend(keeper);
+            beds.append(&mut lists.at_home);
             beds
         };
         beds.iter().for_each(|bed| bed.wake_with(None));

@@ -2,10 +2,11 @@
 //!
 //! An [`M`] lies in its thread's frame and is found through the thread-local. Everything in it is touched by that
 //! thread only: by g0 while no goroutine runs, by the running goroutine otherwise. What other threads need of an M
-//! (its bed, whether it is in user code) is in its [`Seat`].
+//! (its bed, whether it is in user code, its P to take) is in its [`Seat`].
 #![expect(unsafe_code, reason = "cells shared by g0 and the goroutine that runs on it")]
 
 use super::idle::{Bed, PToken};
+use super::own::Hold;
 use super::p::OwnedP;
 use super::runtime::Shared;
 use crate::arch::fiber::Fiber;
@@ -15,8 +16,9 @@ use crate::stack::Stack;
 use crate::sys::clock::Deadline;
 use crate::sys::tls;
 use std::cell::{Cell, UnsafeCell};
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// What a goroutine asks of g0 when it switches there.
@@ -37,25 +39,32 @@ pub(crate) enum Action {
 /// The part of an M that other threads see. Outlives its thread.
 #[derive(Debug)]
 pub(crate) struct Seat {
+    /// Its place in the crew, plus one.
+    pub(crate) number: NonZeroU32,
     pub(crate) bed: Arc<Bed>,
-    /// Whether a goroutine runs on it just now: a runtime's drop does not wait for user code.
-    in_user: AtomicBool,
+    pub(crate) hold: Hold,
+    /// The kernel's number of the thread; 0 before it runs.
+    pub(crate) thread: AtomicU32,
+    /// Its P was taken because its goroutine burns CPU, which it still does.
+    pub(crate) burns: AtomicBool,
     exited: AtomicBool,
 }
 
 impl Seat {
-    pub(crate) fn new() -> Seat {
-        Seat { bed: Arc::new(Bed::new()), in_user: AtomicBool::new(false), exited: AtomicBool::new(false) }
+    pub(crate) fn new(number: NonZeroU32) -> Seat {
+        Seat {
+            number,
+            bed: Arc::new(Bed::new()),
+            hold: Hold::new(),
+            thread: AtomicU32::new(0),
+            burns: AtomicBool::new(false),
+            exited: AtomicBool::new(false),
+        }
     }
 
+    /// Whether it is in user code just now: a runtime's drop does not wait for that.
     pub(crate) fn in_user(&self) -> bool {
-        // ORDER: pairs with `set_in_user`: what g0 did before is seen.
-        self.in_user.load(Ordering::Acquire)
-    }
-
-    #[inline(always)]
-    pub(crate) fn set_in_user(&self, yes: bool) {
-        self.in_user.store(yes, Ordering::Release);
+        !self.hold.is_inside()
     }
 
     pub(crate) fn exited(&self) -> bool {
@@ -75,6 +84,8 @@ pub(crate) struct M {
     p: UnsafeCell<Option<OwnedP>>,
     napper: Sleeper,
     pub(crate) spinning: Cell<bool>,
+    /// Its goroutine is tied to it: it runs no other.
+    pub(crate) tied: Cell<bool>,
     pub(crate) cur: Cell<Option<Gp>>,
     pub(crate) action: Cell<Action>,
     /// g0's stack pointer while a goroutine runs.
@@ -103,6 +114,7 @@ impl M {
             p: UnsafeCell::new(None),
             napper: Sleeper::new(),
             spinning: Cell::new(false),
+            tied: Cell::new(false),
             cur: Cell::new(None),
             action: Cell::new(Action::None),
             g0_sp: Cell::new(std::ptr::null_mut()),
@@ -127,21 +139,56 @@ impl M {
     /// The P, if the M has one. `f` is the scheduler's own code and does not come here again.
     #[inline(always)]
     pub(crate) fn with_p<R>(&self, f: impl FnOnce(Option<&mut OwnedP>) -> R) -> R {
-        // SAFETY: one thread, and `f` does not re-enter: the only reference.
-        f(unsafe { (*self.p.get()).as_mut() })
+        if self.seat.hold.is_inside() {
+            // SAFETY: one thread, and `f` does not re-enter: the only reference. Inside, so nobody takes the P.
+            return f(unsafe { (*self.p.get()).as_mut() });
+        }
+        self.come_in();
+        // SAFETY: as above.
+        let result = f(unsafe { (*self.p.get()).as_mut() });
+        self.go_out();
+        result
+    }
+
+    /// From user code into the scheduler; see [`own`](super::own). False: the M has no P.
+    #[inline(always)]
+    pub(crate) fn come_in(&self) -> bool {
+        let held = self.seat.hold.enter();
+        if !held {
+            // SAFETY: one thread, and no reference is live: see `with_p`. The P is somebody else's; this forgets it.
+            unsafe { *self.p.get() = None };
+        }
+        held
+    }
+
+    /// The goroutine has come back to g0 without a P.
+    #[cold]
+    pub(crate) fn back_without_p(&self) {
+        if self.seat.burns.swap(false, Ordering::Relaxed) {
+            self.rt.burners.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Back into user code.
+    #[inline(always)]
+    pub(crate) fn go_out(&self) {
+        self.seat.hold.leave();
     }
 
     pub(crate) fn has_p(&self) -> bool {
         self.with_p(|p| p.is_some())
     }
 
-    /// Starts to hold a P.
+    /// Starts to hold a P. Inside.
     pub(crate) fn hold(&self, token: PToken) {
         debug_assert!(!self.has_p());
         // SAFETY: one thread, and no reference is live: see `with_p`. The token is one of `self.rt`'s (a bed belongs
         // to one runtime), which lives as long as this M.
-        unsafe { *self.p.get() = Some(OwnedP::hold(&self.rt.ps[token.index()], token)) };
-        self.with_p(|p| p.map(|p| p.held.store(true, Ordering::Relaxed)));
+        let p = unsafe { OwnedP::hold(&self.rt.ps[token.index()], token) };
+        p.holder.store(self.seat.number.get(), Ordering::Relaxed);
+        self.seat.hold.got(p.index);
+        // SAFETY: as above.
+        unsafe { *self.p.get() = Some(p) };
     }
 
     /// Sleeps a little, on g0.
@@ -149,7 +196,7 @@ impl M {
         self.napper.sleep_for(Some(time));
     }
 
-    /// Hands the P, if there is one, on: this thread is about to sleep with its goroutine.
+    /// Hands the P, if there is one, on: this thread is about to sleep with its goroutine, or to be busy otherwise.
     #[cold]
     pub(crate) fn hand_off(&self) {
         self.with_p(|p| {
@@ -165,12 +212,33 @@ impl M {
         }
     }
 
+    /// Starts to hold an idle P, if there is one, the one of this number by preference. From user code.
+    pub(crate) fn take_idle(&self, index: Option<u32>) -> bool {
+        let Some(token) = self.rt.idle.take_p_like(index) else { return false };
+        self.come_in();
+        self.hold(token);
+        self.go_out();
+        self.rt.sysmon.rouse();
+        true
+    }
+
     /// Gives the P up.
     pub(crate) fn release(&self) -> Option<PToken> {
+        let outside = !self.seat.hold.is_inside();
+        if outside {
+            self.come_in();
+        }
         // SAFETY: one thread, and no reference is live: see `with_p`.
-        let p = unsafe { (*self.p.get()).take() }?;
-        p.held.store(false, Ordering::Relaxed);
-        Some(p.release())
+        let p = unsafe { (*self.p.get()).take() };
+        let token = p.map(|p| {
+            p.holder.store(0, Ordering::Relaxed);
+            self.seat.hold.put_down();
+            p.release()
+        });
+        if outside {
+            self.go_out();
+        }
+        token
     }
 }
 

@@ -13,11 +13,13 @@
 //!
 //! # Where to find what
 //! - [`find`] the order in which an M looks for work; the slice; what becomes of the `next` slot
+//! - [`own`] whose P it is, and how it is taken from one who does not come back
 //! - [`idle`] who sleeps, who spins, who is woken, and why no wake-up is lost
 //! - [`park`] park and ready: the one way to block; [`waitq`] the queues of those who do
 //! - [`run`] g0's loop, first and last steps of a goroutine; [`spawn`] making one
-//! - [`runtime`] what Ms share; [`builder`] how it is made; [`start`] its threads; [`close`] its end
-//! - [`sysmon`] the thread that watches; [`trace`] its line for people; [`stats`] counters
+//! - [`blocking`] calls that block their thread; [`resize`] GOMAXPROCS at run time; [`pin`] goroutines tied to a thread
+//! - [`runtime`] what Ms share; [`crew`] the Ms; [`builder`] how it is made; [`start`] its threads; [`close`] its end
+//! - [`sysmon`] the thread that watches; [`retake`] taking a P back; [`trace`] its line for people; [`stats`] counters; [`report`] last words
 //!
 //! # Invariants
 //! - **one owner**, **one place**, **type-stable**: see [`crate::g`].
@@ -39,15 +41,22 @@
 //!   beside an idle P for as long as its waker computes. It comes back with ownership of the P, when that can be taken.
 //! - *Waking on every spawn*: 10 us each; tokio pays that with 440 ns a task on two workers, 220 on one.
 
+pub(crate) mod blocking;
 pub(crate) mod builder;
 #[cfg(sixtyone_chaos)]
 pub(crate) mod chaos;
 pub(crate) mod close;
+pub(crate) mod crew;
 pub(crate) mod find;
 pub(crate) mod idle;
 pub(crate) mod m;
+pub(crate) mod own;
 pub(crate) mod p;
 pub(crate) mod park;
+pub(crate) mod pin;
+pub(crate) mod report;
+pub(crate) mod resize;
+pub(crate) mod retake;
 pub(crate) mod run;
 pub(crate) mod runtime;
 pub(crate) mod spawn;

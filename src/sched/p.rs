@@ -15,7 +15,7 @@ use crate::timer::Timers;
 use std::cell::UnsafeCell;
 use std::io;
 use std::ops::{Deref, Range};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Free Gs or stacks that a P keeps; past it, [`SPILL`] go back to the process.
 const CACHE: usize = 64;
@@ -32,8 +32,9 @@ pub(crate) struct P {
     pub(crate) timers: Timers,
     /// One of the timers is due: says sysmon, or who had no time for all.
     pub(crate) timers_due: AtomicBool,
-    /// Whether an M holds it. Changed by that M, before it puts the P on the list of idle ones or after it took it off.
-    pub(crate) held: AtomicBool,
+    /// The number of the M that holds it, or 0. Changed by that M, before it puts the P on the list of idle ones or after it
+    /// took it off.
+    pub(crate) holder: AtomicU32,
     pub(crate) stats: Stats,
     own: UnsafeCell<Own>,
 }
@@ -105,7 +106,7 @@ impl P {
             thieves,
             timers: Timers::new(),
             timers_due: AtomicBool::new(false),
-            held: AtomicBool::new(false),
+            holder: AtomicU32::new(0),
             stats: Stats::default(),
             own: UnsafeCell::new(own),
         }
@@ -197,6 +198,12 @@ impl OwnedP {
     /// Gives all cached stacks back to the process.
     fn flush_stacks(&mut self) {
         pool::give(self.own().stacks.drain(..));
+    }
+
+    /// Gives all that is cached back to the process.
+    pub(crate) fn flush_caches(&mut self) {
+        self.flush_stacks();
+        slab::give(self.own().gs.drain(..));
     }
 }
 

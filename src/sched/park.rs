@@ -41,7 +41,7 @@ pub(crate) fn me() -> Who {
 /// left it behind) would make `std::thread::panicking` lie on both for ever. It waits like a plain thread then, and its P
 /// goes on elsewhere. A current-thread runtime has no elsewhere: bystanders may see `panicking()`, the sum is right.
 #[inline(always)]
-fn may_move(m: &M) -> bool {
+pub(super) fn may_move(m: &M) -> bool {
     !std::thread::panicking() || matches!(m.rt.kind, Kind::CurrentThread(_))
 }
 
@@ -232,7 +232,7 @@ unsafe fn note(gp: Gp, reason: WaitReason, object: *const (), heir: Option<Heir>
 /// # Safety
 /// The caller is the goroutine `gp`, and what `action` points at outlives the call.
 #[inline(always)]
-unsafe fn leave(gp: Gp, action: Action) {
+pub(super) unsafe fn leave(gp: Gp, action: Action) {
     let m = M::current().expect("a goroutine runs on an M");
     m.action.set(action);
     // SAFETY: one owner: we are the goroutine; g0 waits in `execute` with its stack pointer stored. No reference to
@@ -250,7 +250,7 @@ unsafe fn leave(gp: Gp, action: Action) {
 pub(crate) fn may_spin() -> bool {
     match M::current() {
         Some(m) => {
-            m.rt.max_spinning > 0 && m.with_p(|p| p.is_some_and(|p| p.next.is_empty() && !p.has_queued()))
+            m.rt.max_spinning() > 0 && m.with_p(|p| p.is_some_and(|p| p.next.is_empty() && !p.has_queued()))
         }
         None => true,
     }

@@ -17,6 +17,7 @@ use super::close;
 use super::find;
 use super::m::{Action, M};
 use super::park::{commit, ready};
+use super::pin;
 use super::runtime::OnPanic;
 use crate::arch;
 use crate::g::status::End;
@@ -48,9 +49,9 @@ pub(crate) fn schedule(m: &M) {
     }
     let bomb = NoUnwinding;
     let mut starved = None;
-    while let Some(gp) = find::find_work(m) {
-        // SAFETY: one owner: `find_work` took it out of its queue.
-        if unsafe { execute(m, gp, &mut starved) } {
+    while let Some(gp) = if m.tied.get() { pin::at_home(m) } else { find::find_work(m) } {
+        // SAFETY: one owner: it was taken out of its queue.
+        if unsafe { !pin::send_away(m, gp) && execute(m, gp, &mut starved) } {
             break;
         }
     }
@@ -80,14 +81,34 @@ unsafe fn execute(m: &M, gp: Gp, starved: &mut Option<Starved>) -> bool {
         } else {
             ((*gp.running()).sp, (*gp.running()).stack.fiber())
         };
-        m.seat.set_in_user(true);
+        m.go_out();
         m.g0_fiber.leave_for(fiber);
         arch::switch(m.g0_sp.as_ptr(), sp, std::ptr::from_ref(m) as usize);
         m.g0_fiber.arrived(fiber);
-        m.seat.set_in_user(false);
+        if !m.come_in() {
+            m.back_without_p();
+        }
         m.cur.set(None);
+        if m.rt.migrate_always {
+            note_last(m, gp);
+        }
         after(m, gp)
     }
+}
+
+/// The goroutine was here: it is to go on elsewhere, if it goes on.
+///
+/// # Safety
+/// As `execute`.
+#[cold]
+unsafe fn note_last(m: &M, gp: Gp) {
+    let action = m.action.replace(Action::None);
+    // One that has ended has no place for it.
+    if !matches!(action, Action::Exit(_)) {
+        // SAFETY: one owner: us, until the commit.
+        unsafe { (*gp.running()).last = m.seat.number.get() };
+    }
+    m.action.set(action);
 }
 
 /// What the goroutine asked for when it left.
@@ -134,7 +155,8 @@ unsafe fn after(m: &M, gp: Gp) -> bool {
                     m.rt.stats.ended.add_shared(1);
                 }
                 keep(m, stack);
-                return m.until.get() == Some(gp);
+                // The loop of a tied goroutine's M ends with it, too.
+                return m.tied.get() || m.until.get() == Some(gp);
             }
             Action::None => unreachable!("a goroutine came to g0 without saying why"),
         }
@@ -311,6 +333,9 @@ unsafe fn running_on(stack: &Stack) -> Running {
         heir: None,
         object: std::ptr::null(),
         timers: 0,
+        ties: 0,
+        home: 0,
+        last: 0,
     }
 }
 

@@ -1,9 +1,11 @@
 //! One runtime: what its Ms share, and the handle that users hold.
 
 use super::close;
+use super::crew::Crew;
 use super::idle::{Idle, Woke};
 use super::m::Seat;
 use super::p::{OwnedP, P};
+use super::resize::Ps;
 use super::start;
 use super::stats::{Metrics, Stats};
 use super::sysmon::Sysmon;
@@ -17,7 +19,7 @@ use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread::ThreadId;
 use std::time::Duration;
 
@@ -41,25 +43,29 @@ pub(crate) enum Kind {
     CurrentThread(Mutex<Option<ThreadId>>),
 }
 
-/// An M's seat and its thread, if the runtime made it.
-pub(crate) type Crew = Vec<(Arc<Seat>, Option<std::thread::JoinHandle<()>>)>;
-
 /// What the Ms of one runtime share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) ps: Box<[P]>,
+    pub(crate) ps: Ps,
     pub(crate) grq: CachePadded<Global>,
     pub(crate) idle: CachePadded<Idle>,
     closing: AtomicBool,
     slice: AtomicU32,
     kick_gap: AtomicU32,
-    pub(crate) max_spinning: usize,
+    max_spinning: AtomicUsize,
+    pub(crate) seed: u64,
+    pub(crate) migrate_always: bool,
     pub(crate) kind: Kind,
     pub(crate) class: Class,
     pub(crate) on_panic: OnPanic,
     pub(crate) thread_name: String,
     pub(crate) trace_every: Option<Duration>,
     pub(crate) crew: Mutex<Crew>,
+    pub(crate) max_threads: usize,
+    /// Held by who takes or borrows a P; see [`own`](super::own).
+    pub(crate) takers: Mutex<()>,
+    /// Ms that burn CPU without a P.
+    pub(crate) burners: AtomicUsize,
     /// An M has left its loop: for who waits in `close`.
     pub(crate) left: Sleeper,
     /// Goroutines that found the GRQ closed; see [`close`].
@@ -76,7 +82,9 @@ pub(crate) struct Config {
     pub(crate) class: Class,
     pub(crate) on_panic: OnPanic,
     pub(crate) thread_name: String,
+    pub(crate) max_threads: usize,
     pub(crate) seed: u64,
+    pub(crate) migrate_always: bool,
     pub(crate) trace_every: Option<Duration>,
     pub(crate) current_thread: bool,
 }
@@ -84,27 +92,45 @@ pub(crate) struct Config {
 impl Shared {
     pub(crate) fn new(config: Config) -> Shared {
         let procs = config.procs as u32;
-        let cpus = num_cpus::get();
-        Shared {
-            ps: (0..procs).map(|i| P::new(i, config.class, config.seed)).collect(),
+        let shared = Shared {
+            ps: Ps::new(config.procs, |i| P::new(i, config.class, config.seed)),
             grq: CachePadded::new(Global::new()),
             idle: CachePadded::new(Idle::new(procs)),
             closing: AtomicBool::new(false),
             slice: AtomicU32::new(0),
             kick_gap: AtomicU32::new(0),
-            // A spinner on the only core keeps the others from what it waits for.
-            max_spinning: if cpus == 1 || procs == 1 { 0 } else { (cpus.min(config.procs) / 2).max(1) },
+            max_spinning: AtomicUsize::new(0),
+            seed: config.seed,
+            migrate_always: config.migrate_always,
             kind: if config.current_thread { Kind::CurrentThread(Mutex::new(None)) } else { Kind::Threads },
             class: config.class,
             on_panic: config.on_panic,
             thread_name: config.thread_name,
             trace_every: config.trace_every,
-            crew: Mutex::new(Vec::new()),
+            crew: Mutex::new(Crew::default()),
+            max_threads: config.max_threads,
+            takers: Mutex::new(()),
+            burners: AtomicUsize::new(0),
             left: Sleeper::new(),
             leftovers: Mutex::new(GList::new()),
             sysmon: Sysmon::new(),
             stats: CachePadded::new(Stats::default()),
-        }
+        };
+        shared.set_max_spinning(config.procs);
+        shared
+    }
+
+    /// How many Ms may look around for work at the same time.
+    #[inline(always)]
+    pub(crate) fn max_spinning(&self) -> usize {
+        self.max_spinning.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_max_spinning(&self, procs: usize) {
+        let cpus = num_cpus::get();
+        // A spinner on the only core keeps the others from what it waits for.
+        let most = if cpus == 1 || procs == 1 { 0 } else { (cpus.min(procs) / 2).max(1) };
+        self.max_spinning.store(most, Ordering::Relaxed);
     }
 
     #[inline(always)]
@@ -231,7 +257,7 @@ impl Shared {
 
     /// Whether a goroutine runs on another M than that of `seat`.
     pub(crate) fn someone_else_in_user(&self, seat: &Arc<Seat>) -> bool {
-        self.crew.lock().iter().any(|(other, _)| !Arc::ptr_eq(other, seat) && other.in_user())
+        self.crew.lock().iter().any(|other| !Arc::ptr_eq(&other.seat, seat) && other.seat.in_user())
     }
 }
 
@@ -278,6 +304,7 @@ impl Runtime {
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         }
         crate::stack::fault::install()?;
+        crate::prim::use_membarrier();
         let shared = Arc::new(Shared::new(config));
         start::start_crew(&shared)?;
         Ok(Runtime { shared })

@@ -1,17 +1,20 @@
 //! Starting threads: Ms, sysmon, and the loan of the caller's thread to a current-thread runtime.
 
 use super::close;
-use super::idle::PToken;
+use super::crew::Member;
+use super::idle::{Bed, PToken};
 use super::m::{Installed, M, Seat};
 use super::run::{drop_spare, schedule};
 use super::runtime::{Kind, Shared};
-use super::{spawn, sysmon};
+use super::{report, spawn, sysmon};
 use crate::g::Cold;
 use crate::g::Gp;
-use crate::sys::{clock, mem, say};
+use crate::sys::{clock, mem, say, thread};
 use std::io;
+use std::num::NonZeroU32;
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Starts what a new runtime needs: sysmon, and one M so that there is one whatever comes.
 pub(crate) fn start_crew(rt: &Arc<Shared>) -> io::Result<()> {
@@ -23,7 +26,9 @@ pub(crate) fn start_crew(rt: &Arc<Shared>) -> io::Result<()> {
         return fail(e);
     }
     match rt.kind {
-        Kind::CurrentThread(_) => rt.crew.lock().push((Arc::new(Seat::new()), None)),
+        Kind::CurrentThread(_) => {
+            rt.crew.lock().put(Member { seat: Arc::new(Seat::new(NonZeroU32::MIN)), thread: None });
+        }
         Kind::Threads => {
             // Counted as a spinner, as every M that starts with a P.
             let Some(token) = rt.idle.take_first() else { return Ok(()) };
@@ -50,21 +55,30 @@ pub(crate) fn start_m(rt: &Arc<Shared>, token: PToken) {
 }
 
 fn thread_for(rt: &Arc<Shared>, token: PToken) -> Result<(), (io::Error, PToken)> {
-    let seat = Arc::new(Seat::new());
-    seat.bed.make(token);
+    match start_reserve(rt) {
+        Ok(bed) => {
+            bed.make(token);
+            Ok(())
+        }
+        Err(e) => Err((e, token)),
+    }
+}
+
+/// Starts an M that sleeps in its bed until it is given a P there.
+pub(crate) fn start_reserve(rt: &Arc<Shared>) -> io::Result<Arc<Bed>> {
     let mut crew = rt.crew.lock();
-    let name = format!("{}-{}", rt.thread_name, crew.len());
+    let seat = Arc::new(Seat::new(crew.free_number()));
+    if crew.len() >= rt.max_threads {
+        report::too_many_threads(rt, &crew);
+    }
+    let name = format!("{}-{}", rt.thread_name, seat.number.get() - 1);
     let thread = std::thread::Builder::new().name(name).spawn({
         let (rt, seat) = (Arc::clone(rt), Arc::clone(&seat));
         move || m_main(rt, seat)
-    });
-    match thread {
-        Ok(thread) => {
-            crew.push((seat, Some(thread)));
-            Ok(())
-        }
-        Err(e) => Err((e, seat.bed.unmake().expect("nobody else knows of this bed"))),
-    }
+    })?;
+    let bed = Arc::clone(&seat.bed);
+    crew.put(Member { seat, thread: Some(thread) });
+    Ok(bed)
 }
 
 /// An M's thread.
@@ -73,8 +87,9 @@ fn m_main(rt: Arc<Shared>, seat: Arc<Seat>) {
         say(format_args!("sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}"));
     }
     clock::sleep_precisely();
+    seat.thread.store(thread::id(), Ordering::Relaxed);
     let m = M::new(rt, seat);
-    if let Some(token) = m.seat.bed.unmake() {
+    if let Some(token) = m.seat.bed.rise() {
         m.hold(token);
         m.spinning.set(true);
         m.rt.sysmon.rouse();
@@ -82,9 +97,17 @@ fn m_main(rt: Arc<Shared>, seat: Arc<Seat>) {
         schedule(&m);
     }
     drop_spare(&m);
-    m.release();
-    // A plain thread again: what this M left behind may be dropped here.
-    close::bury_all(&m.rt);
+    m.hand_off();
+    if let Some(gp) = m.seat.bed.take_errand() {
+        m.rt.leave_behind(gp);
+    }
+    if m.rt.closing() {
+        // A plain thread again: what this M left behind may be dropped here.
+        close::bury_all(&m.rt);
+    } else {
+        // One too many, or it was some goroutine's own. Nobody waits for this thread, which is almost at its end.
+        m.rt.crew.lock().remove(m.seat.number);
+    }
     m.seat.set_exited();
     m.rt.left.notify();
 }
@@ -106,7 +129,8 @@ where
                 owner == me,
                 "a current-thread runtime belongs to the thread that first called run on it"
             );
-            let seat = Arc::clone(&rt.crew.lock()[0].0);
+            let seat = Arc::clone(rt.crew.lock().seat(NonZeroU32::MIN).expect("made with the runtime"));
+            seat.thread.store(thread::id(), Ordering::Relaxed);
             if let Err(e) = mem::ensure_signal_stack() {
                 say(format_args!(
                     "sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}"

@@ -90,6 +90,8 @@ counters! {
     readied,
     /// Timers that fired: deadlines that came before what was waited for.
     timers_fired,
+    /// Ps taken from a goroutine that slept in the kernel, or burnt CPU, while others waited.
+    retaken,
     /// Sleeping Ms woken.
     wakes,
     /// Times an M gave up its P and went to sleep.

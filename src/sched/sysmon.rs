@@ -1,13 +1,15 @@
 //! sysmon: the thread that watches the others, without a P.
 //!
-//! While goroutines run it looks around every [`PERIOD`] ([`LOOK`] if some Ps are idle): it ends slices (see [`find`](super::find)) and finds what the
-//! quick paths may have missed: a `next` slot that nobody empties beside an idle P, queued work beside an idle P for
+//! While goroutines run it looks around, every [`QUICKEST`] to [`PERIOD`] ([`Pace`]): it takes Ps from goroutines that do not
+//! come back ([`retake`]), ends slices (see [`find`](super::find)) and finds what the quick paths may have missed: a `next` slot that nobody empties beside an idle P, queued work beside an idle P for
 //! which no thread could be had, timers of a P that nobody looks after.
 //!
 //! When nothing has run for [`NAP_AFTER`] it stops looking, at [`TRIM_AFTER`] it gives the memory of free stacks back, and
 //! from then on it sleeps without a timeout: an idle runtime uses no CPU. The next M that gets to work rouses it.
 #![forbid(unsafe_code)]
 
+use super::builder::MAX_PROCS;
+use super::retake::{self, Found};
 use super::runtime::{Kind, Shared};
 use super::trace::Trace;
 use crate::prim::Sleeper;
@@ -25,6 +27,13 @@ const PERIOD: Duration = Duration::from_millis(10);
 
 /// Between two looks while some Ps run and some are idle: how long a missed chance for parallelism may last.
 const LOOK: Duration = Duration::from_millis(1);
+
+/// Between two looks while something waits for a P.
+const WAITING_LOOK: Duration = Duration::from_millis(2);
+
+/// The shortest time between two looks, and how many of them there are before it grows: Go's numbers.
+const QUICKEST: Duration = Duration::from_micros(20);
+const QUICK_LOOKS: u32 = 50;
 
 /// How long after a deadline it is sysmon's business.
 const TIMER_PATIENCE: Duration = Duration::from_micros(200);
@@ -63,7 +72,7 @@ impl Sysmon {
     fn nap(&self, rt: &Shared, limit: Option<Duration>) {
         self.deep.store(true, Ordering::SeqCst);
         // ORDER: see `rouse`.
-        let idle = rt.idle.counts_seqcst().idle() == rt.ps.len();
+        let idle = rt.idle.all_idle();
         // Work beside idle Ps: no thread could be had for it. Keep looking.
         let stranded = rt.work_queued() && matches!(rt.kind, Kind::Threads);
         if idle && !stranded && !rt.closing() {
@@ -93,16 +102,17 @@ pub(crate) fn start(rt: &Arc<Shared>) -> io::Result<()> {
 }
 
 fn watch(rt: &Arc<Shared>) {
-    let mut marks = vec![None; rt.ps.len()];
+    let mut marks = [None; MAX_PROCS];
+    let mut retake_marks = [retake::Mark::default(); MAX_PROCS];
+    let mut pace = Pace::default();
     let mut idle_since: Option<Instant> = None;
     let mut slice_since = clock::now();
     let mut trimmed = false;
     let mut trace = rt.trace_every.map(Trace::new);
     loop {
-        let idle = rt.idle.counts().idle();
-        let period = if idle > 0 && idle < rt.ps.len() { LOOK } else { PERIOD };
+        let period = pace.next(rt).min(next_timer(rt));
         let left = trace.as_ref().map_or(period, Trace::left);
-        rt.sysmon.sleeper.sleep_for(Some(period.min(left).min(next_timer(rt))));
+        rt.sysmon.sleeper.sleep_for(Some(period.min(left)));
         if rt.closing() {
             return;
         }
@@ -110,8 +120,11 @@ fn watch(rt: &Arc<Shared>) {
             trace.print_if_due(rt);
         }
         look(rt, &mut marks);
+        if matches!(rt.kind, Kind::Threads) {
+            pace.saw(retake::look(rt, &mut retake_marks));
+        }
         let now = clock::now();
-        if rt.idle.counts().idle() < rt.ps.len() {
+        if !rt.idle.all_idle() {
             (idle_since, trimmed) = (None, false);
             if now.duration_since(slice_since) >= PERIOD {
                 slice_since = now;
@@ -126,7 +139,33 @@ fn watch(rt: &Arc<Shared>) {
         }
         if idle_for >= NAP_AFTER && trace.is_none() {
             rt.sysmon.nap(rt, if trimmed { None } else { Some(TRIM_AFTER - idle_for) });
+            pace = Pace::default();
         }
+    }
+}
+
+/// How soon sysmon looks again: quickly after a nap and after it took a P (who blocked once blocks again), then less and less.
+#[derive(Debug, Default)]
+struct Pace {
+    in_vain: u32,
+    waits: bool,
+}
+
+impl Pace {
+    fn saw(&mut self, found: Found) {
+        self.waits = found != Found::Nothing;
+        self.in_vain = if found == Found::Taken { 0 } else { self.in_vain.saturating_add(1) };
+    }
+
+    fn next(&self, rt: &Shared) -> Duration {
+        let doublings = self.in_vain.saturating_sub(QUICK_LOOKS).min(16);
+        let idle = rt.idle.counts().idle();
+        let longest = match self.waits {
+            true => WAITING_LOOK,
+            false if idle > 0 && !rt.idle.all_idle() => LOOK,
+            false => PERIOD,
+        };
+        (QUICKEST * (1 << doublings)).min(longest)
     }
 }
 

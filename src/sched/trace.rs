@@ -65,7 +65,7 @@ fn line(rt: &Shared, since: Duration) -> String {
     let mut line = format!(
         "SCHED {}ms: gomaxprocs={} idleprocs={} threads={} spinningthreads={} idlethreads={} runqueue={} [",
         since.as_millis(),
-        rt.ps.len(),
+        rt.ps.active(),
         counts.idle(),
         rt.crew.lock().len() + 1,
         counts.spinning(),
@@ -73,11 +73,11 @@ fn line(rt: &Shared, since: Duration) -> String {
         rt.grq.len(),
     );
     // Writing into a String cannot fail.
-    for p in &rt.ps {
+    for p in rt.ps.iter() {
         let _ = write!(line, " {}", p.thieves.len());
     }
     line.push_str(" ] schedticks=[");
-    for p in &rt.ps {
+    for p in rt.ps.iter() {
         let _ = write!(line, " {}", p.stats.ticks.get());
     }
     line.push_str(" ]");

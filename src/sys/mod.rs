@@ -5,6 +5,8 @@
 pub(crate) mod clock;
 pub(crate) mod futex;
 pub(crate) mod mem;
+pub(crate) mod membarrier;
+pub(crate) mod thread;
 pub(crate) mod tls;
 
 /// Says something on standard error, in one piece, from wherever: takes no lock, and a standard error that nobody reads is no

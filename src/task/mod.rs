@@ -1,6 +1,7 @@
 //! Goroutines as users see them: spawning, joining, names, scopes.
 #![expect(unsafe_code, reason = "a handle owns its goroutine's end, and its result")]
 
+pub(crate) mod blocking;
 mod scope;
 
 pub use scope::{Scope, ScopedJoinHandle, scope};
@@ -57,7 +58,8 @@ where
 #[track_caller]
 #[inline]
 pub(crate) fn current_runtime<'a>(what: &str) -> &'a Arc<Shared> {
-    match M::current().filter(|m| m.cur.get().is_some()) {
+    // On an M no user code runs but goroutines; and what a current-thread runtime's `blocking` calls.
+    match M::current() {
         Some(m) => &m.rt,
         None => outside(what),
     }

@@ -49,6 +49,10 @@ impl<T> Heap<T> {
         (0..parents).rev().for_each(|at| self.sift_down(at));
     }
 
+    pub(crate) fn append(&mut self, other: Heap<T>) {
+        other.nodes.into_iter().for_each(|(when, what)| self.push(when, what));
+    }
+
     fn sift_up(&mut self, mut at: usize) {
         while at > 0 {
             let parent = (at - 1) / ARITY;

@@ -139,8 +139,18 @@ impl<W: Timed> Timers<W> {
         self.publish(&heap);
     }
 
-    /// How many entries there are, void ones included.
-    pub(crate) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+    /// Moves all entries to the timers of another P. The goroutines' own notes of where their timer is are wrong afterwards:
+    /// what they forget here is garbage there, found when its time comes or by a sweep for others.
+    pub(crate) fn move_to(&self, other: &Timers<W>) {
+        let moved = {
+            let mut heap = self.heap.lock();
+            let moved = std::mem::replace(&mut *heap, Heap::new());
+            self.garbage.store(0, Ordering::Relaxed);
+            self.publish(&heap);
+            moved
+        };
+        let mut heap = other.heap.lock();
+        heap.append(moved);
+        other.publish(&heap);
     }
 }

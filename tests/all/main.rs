@@ -3,10 +3,14 @@
 //! No test here starts a process or asserts an upper bound of time: what hangs meets a watchdog. Tests that need a
 //! process of their own are in the files beside this folder.
 
+mod blocking;
 mod chan;
 mod fair;
 mod migration;
 mod park;
+mod pin;
+mod procs;
+mod retake;
 mod runtime;
 mod scope;
 mod shutdown;

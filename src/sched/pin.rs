@@ -1,0 +1,125 @@
+//! Goroutines tied to a thread: `lock_os_thread`.
+//!
+//! Such a goroutine's *home* is the M it was on when it was tied ([`Running::home`](crate::g::Running)), and that M runs
+//! nothing else. When it parks or yields, its M hands its P on and sleeps ([`at_home`]). Another M that finds it in a queue
+//! sends it home: it gives that M its own P, with the goroutine as an errand ([`send_home`]), and looks for another (Go's
+//! `stoplockedm` and `startlockedm`). Two switches between threads each time, some 50 us.
+//!
+//! The home of a goroutine that ends without being untied ends with it: who changed the thread (its signal mask, its user)
+//! leaves none of that to others.
+//!
+//! `migrate_always` uses the same errands the other way: a goroutine found by the M it was on last is given to any other.
+#![expect(unsafe_code, reason = "notes in the goroutine's body where it is at home")]
+
+use super::find::settle;
+use super::m::M;
+use super::runtime::{Kind, Shared};
+use super::start::start_reserve;
+use crate::g::{Gp, flag};
+use std::marker::PhantomData;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+/// The calling goroutine is tied to its thread until all guards are gone; see
+/// [`lock_os_thread`](crate::runtime::lock_os_thread).
+#[derive(Debug)]
+#[must_use = "the goroutine is untied when the guard is dropped"]
+pub struct OsThreadGuard {
+    tied: bool,
+    not_send: PhantomData<*const ()>,
+}
+
+/// See [`runtime::lock_os_thread`](crate::runtime::lock_os_thread).
+pub(crate) fn lock_os_thread() -> OsThreadGuard {
+    let tied = M::current().filter(|m| matches!(m.rt.kind, Kind::Threads)).and_then(|m| {
+        let gp = m.cur.get()?;
+        // SAFETY: one owner: the caller is the goroutine.
+        unsafe {
+            (*gp.running()).ties += 1;
+            (*gp.running()).home = m.seat.number.get();
+        }
+        m.tied.set(true);
+        Some(())
+    });
+    OsThreadGuard { tied: tied.is_some(), not_send: PhantomData }
+}
+
+impl Drop for OsThreadGuard {
+    fn drop(&mut self) {
+        if !self.tied {
+            return;
+        }
+        if let Some(m) = M::current()
+            && let Some(gp) = m.cur.get()
+        {
+            // SAFETY: one owner: the caller is the goroutine; the guard is not Send.
+            unsafe {
+                (*gp.running()).ties -= 1;
+                if (*gp.running()).ties == 0 {
+                    (*gp.running()).home = 0;
+                    m.tied.set(false);
+                }
+            }
+        }
+    }
+}
+
+/// The M's own goroutine has parked or yielded: sleeps until that comes home. None: the runtime is closing.
+pub(crate) fn at_home(m: &M) -> Option<Gp> {
+    m.hand_off();
+    let token = m.rt.idle.await_errand(&m.seat.bed)?;
+    m.hold(token);
+    m.spinning.set(true);
+    m.rt.sysmon.rouse();
+    m.seat.bed.take_errand().map(|gp| settle(m, gp))
+}
+
+/// Sends a goroutine that was found to the M that is to run it, if that is another one, together with the P. True: it went.
+///
+/// # Safety
+/// One owner: the caller took `gp` out of a queue.
+#[inline(always)]
+pub(crate) unsafe fn send_away(m: &M, gp: Gp) -> bool {
+    // SAFETY: the caller is the owner; the body of one that is not fresh holds a Running.
+    unsafe {
+        if *gp.flags() & flag::FRESH != 0 {
+            return false;
+        }
+        let me = m.seat.number.get();
+        match (*gp.running()).home {
+            0 if m.rt.migrate_always && (*gp.running()).last == me => give_to_another(m, gp),
+            0 => false,
+            home if home == me => false,
+            home => send_home(m, gp, home),
+        }
+    }
+}
+
+#[cold]
+fn send_home(m: &M, gp: Gp, home: u32) -> bool {
+    let seat = NonZeroU32::new(home).and_then(|number| m.rt.crew.lock().seat(number).cloned());
+    let (Some(seat), Some(token)) = (seat, m.release()) else {
+        unreachable!("a tied goroutine's M waits for it, and who finds one has a P")
+    };
+    m.rt.idle.hand_to(&seat.bed, token, Some(gp));
+    true
+}
+
+#[cold]
+fn give_to_another(m: &M, gp: Gp) -> bool {
+    let rt: &Arc<Shared> = &m.rt;
+    if !matches!(rt.kind, Kind::Threads) {
+        return false;
+    }
+    let Some(bed) = rt.idle.take_bed().or_else(|| start_reserve(rt).ok()) else { return false };
+    match m.release() {
+        Some(token) => {
+            rt.idle.hand_to(&bed, token, Some(gp));
+            true
+        }
+        None => {
+            rt.idle.put_bed(bed);
+            false
+        }
+    }
+}
