@@ -130,6 +130,8 @@ pub(crate) mod flag {
     pub(crate) const FRESH: u32 = 1;
     /// Died with its runtime; wait queues may still point into its stack, so neither that nor the slot is reused.
     pub(crate) const GHOST: u32 = 2;
+    /// May have to run elsewhere than where it is found: see `sched::pin`.
+    pub(crate) const AWAY: u32 = 4;
 }
 
 /// The slot. Reached through [`Gp`] only.

@@ -20,8 +20,7 @@ pub(crate) fn without_p<R>(m: &M, f: impl FnOnce() -> R) -> R {
             come_back(self.0);
         }
     }
-    let _come_back = ComeBack(m.with_p(|p| p.map(|p| p.index)));
-    m.hand_off();
+    let _come_back = ComeBack(m.hand_off());
     f()
 }
 

@@ -19,6 +19,7 @@
 //! something sets it to 0, a new slice allows one anyway; sysmon looks, too.
 #![forbid(unsafe_code)]
 
+use super::idle::PToken;
 use super::m::M;
 use super::own::Taking;
 use super::p::{OwnedP, P, random_order};
@@ -68,25 +69,53 @@ pub(crate) fn find_work(m: &M) -> Option<Gp> {
         if m.rt.closing() {
             return None;
         }
-        if !m.has_p() {
+        if m.on_g0(|p| p.is_none()) {
             let (token, spinning) = m.rt.idle.acquire(&m.seat.bed)?;
-            m.hold(token);
-            m.spinning.set(spinning);
-            m.rt.sysmon.rouse();
+            start_with(m, token, spinning);
+            if let Some(gp) = m.seat.bed.take_errand() {
+                return Some(settle(m, gp));
+            }
         }
-        if let Some(gp) = m.seat.bed.take_errand() {
-            return Some(settle(m, gp));
-        }
-        if m.with_p(|p| p.is_some_and(|p| p.index as usize >= m.rt.ps.active())) {
-            retire(m);
+        let slice = m.rt.slice();
+        if m.on_g0(|p| p.is_some_and(|p| p.own().slice != slice)) && !begin_slice(m, slice) {
             continue;
         }
-        let found = m.with_p(|p| p.and_then(|p| local_work(&m.rt, p).or_else(|| steal(&m.rt, p))));
+        let found = m.on_g0(|p| p.and_then(|p| local_work(&m.rt, p).or_else(|| steal(&m.rt, p))));
         if let Some(gp) = found.or_else(|| spin(m)) {
             return Some(settle(m, gp));
         }
-        sleep(m)?;
+        let token = sleep(m)?;
+        start_with(m, token, true);
+        if let Some(gp) = m.seat.bed.take_errand() {
+            return Some(settle(m, gp));
+        }
     }
+}
+
+fn start_with(m: &M, token: PToken, spinning: bool) {
+    m.hold(token);
+    m.spinning.set(spinning);
+    m.rt.sysmon.rouse();
+}
+
+/// A new slice has begun: whatever is in `next` has to queue up, if there is a queue. False: the P was one too many, and the M
+/// has none now.
+#[cold]
+fn begin_slice(m: &M, slice: u32) -> bool {
+    let surplus = m.on_g0(|p| {
+        let Some(p) = p else { return false };
+        p.own().slice = slice;
+        if !p.own().lrq.is_empty()
+            && let Some(gp) = p.next.take()
+        {
+            m.rt.enqueue(p, gp);
+        }
+        p.index as usize >= m.rt.ps.active()
+    });
+    if surplus {
+        retire(m);
+    }
+    !surplus
 }
 
 /// A G was found: this M, if it was a spinner, is none any more.
@@ -112,15 +141,6 @@ fn local_work(rt: &Arc<Shared>, p: &mut OwnedP) -> Option<Gp> {
         if let Some(gp) = rt.grq.pop() {
             p.stats.grq_taken.add(1);
             return Some(gp);
-        }
-    }
-    let slice = rt.slice();
-    if p.own().slice != slice {
-        p.own().slice = slice;
-        if !p.own().lrq.is_empty()
-            && let Some(gp) = p.next.take()
-        {
-            rt.enqueue(p, gp);
         }
     }
     if let Some(gp) = p.next.take() {
@@ -230,12 +250,12 @@ fn spin(m: &M) -> Option<Gp> {
     let start = Deadline::now();
     let mut watch: Option<Watch> = None;
     loop {
-        let found = m.with_p(|p| p.and_then(|p| from_global(rt, p).or_else(|| steal(rt, p))));
+        let found = m.on_g0(|p| p.and_then(|p| from_global(rt, p).or_else(|| steal(rt, p))));
         if found.is_some() {
             return found;
         }
         let now = Deadline::now();
-        let timers = m.with_p(|p| p.and_then(|p| steal_timers(rt, p, now)));
+        let timers = m.on_g0(|p| p.and_then(|p| steal_timers(rt, p, now)));
         if timers.is_some() {
             return timers;
         }
@@ -256,16 +276,17 @@ fn spin(m: &M) -> Option<Gp> {
 
 /// Looks at the others' `next` slots; takes what has lain in one for too long.
 fn watch_next(m: &M, watch: &mut Option<Watch>, now: Deadline) -> Option<Gp> {
-    let me = m.with_p(|p| p.map(|p| p.index))?;
+    let me = m.on_g0(|p| p.map(|p| p.index))?;
     if let Some(w) = watch {
         let victim = &m.rt.ps[w.p as usize];
         if victim.next.age_mark() == Some(w.mark) {
             if now.since(w.since).unwrap_or_default() < NEXT_PATIENCE {
                 return None;
             }
-            *watch = None;
+            // None: its M is in the scheduler just now. Look again.
             let gp = m.rt.borrow_next(victim)?;
-            m.with_p(|p| p.map(|p| p.stats.next_stolen.add(1)));
+            *watch = None;
+            m.on_g0(|p| p.map(|p| p.stats.next_stolen.add(1)));
             return Some(gp);
         }
     }
@@ -276,18 +297,15 @@ fn watch_next(m: &M, watch: &mut Option<Watch>, now: Deadline) -> Option<Gp> {
     None
 }
 
-/// Step 6. None: this M is to leave, because the runtime is closing or it is one too many.
-fn sleep(m: &M) -> Option<()> {
+/// Step 6: until there is a P to go on with, as a spinner. None: this M is to leave, because the runtime is closing or it is
+/// one too many.
+fn sleep(m: &M) -> Option<PToken> {
     drop_spare(m);
-    m.with_p(|p| p.map(|p| p.stats.sleeps.add(1)));
+    m.on_g0(|p| p.map(|p| p.stats.sleeps.add(1)));
     let token = m.release()?;
     let rt: &Arc<Shared> = &m.rt;
     let spinning = m.spinning.replace(false);
-    let token = rt.idle.sleep(&m.seat.bed, token, spinning, || rt.work_queued(), || rt.idle_deadline())?;
-    m.hold(token);
-    m.spinning.set(true);
-    rt.sysmon.rouse();
-    Some(())
+    rt.idle.sleep(&m.seat.bed, token, spinning, || rt.work_queued(), || rt.idle_deadline())
 }
 
 impl Shared {

@@ -8,7 +8,7 @@
 use super::idle::{Bed, PToken};
 use super::own::Hold;
 use super::p::OwnedP;
-use super::runtime::Shared;
+use super::runtime::{Kind, Shared};
 use crate::arch::fiber::Fiber;
 use crate::g::Gp;
 use crate::prim::{RawLock, Sleeper};
@@ -86,6 +86,8 @@ pub(crate) struct M {
     pub(crate) spinning: Cell<bool>,
     /// Its goroutine is tied to it: it runs no other.
     pub(crate) tied: Cell<bool>,
+    /// Goroutines that leave it are to go on elsewhere: the runtime's `migrate_always`.
+    pub(crate) migrates: bool,
     pub(crate) cur: Cell<Option<Gp>>,
     pub(crate) action: Cell<Action>,
     /// g0's stack pointer while a goroutine runs.
@@ -109,6 +111,7 @@ impl std::fmt::Debug for M {
 impl M {
     pub(crate) fn new(rt: Arc<Shared>, seat: Arc<Seat>) -> M {
         M {
+            migrates: rt.migrate_always && matches!(rt.kind, Kind::Threads),
             rt,
             seat,
             p: UnsafeCell::new(None),
@@ -139,15 +142,25 @@ impl M {
     /// The P, if the M has one. `f` is the scheduler's own code and does not come here again.
     #[inline(always)]
     pub(crate) fn with_p<R>(&self, f: impl FnOnce(Option<&mut OwnedP>) -> R) -> R {
-        if self.seat.hold.is_inside() {
-            // SAFETY: one thread, and `f` does not re-enter: the only reference. Inside, so nobody takes the P.
-            return f(unsafe { (*self.p.get()).as_mut() });
-        }
-        self.come_in();
-        // SAFETY: as above.
-        let result = f(unsafe { (*self.p.get()).as_mut() });
-        self.go_out();
-        result
+        // SAFETY: one thread, and `f` does not re-enter: the only reference. Inside, so nobody takes the P.
+        self.inside(|| f(unsafe { (*self.p.get()).as_mut() }))
+    }
+
+    /// Likewise, for g0's own code, which is inside.
+    #[inline(always)]
+    pub(crate) fn on_g0<R>(&self, f: impl FnOnce(Option<&mut OwnedP>) -> R) -> R {
+        debug_assert!(self.seat.hold.is_inside());
+        // SAFETY: as in `with_p`.
+        f(unsafe { (*self.p.get()).as_mut() })
+    }
+
+    /// Whether nothing is queued at its P. A look at atomics that anybody may look at; of a P that is gone it tells as little as
+    /// of one whose queues fill a moment later.
+    #[inline(always)]
+    pub(crate) fn queues_empty(&self) -> bool {
+        // SAFETY: one thread, and nobody is inside: no other reference.
+        let p = unsafe { (*self.p.get()).as_deref() };
+        p.is_some_and(|p| p.next.is_empty() && !p.has_queued())
     }
 
     /// From user code into the scheduler; see [`own`](super::own). False: the M has no P.
@@ -196,49 +209,54 @@ impl M {
         self.napper.sleep_for(Some(time));
     }
 
-    /// Hands the P, if there is one, on: this thread is about to sleep with its goroutine, or to be busy otherwise.
-    #[cold]
-    pub(crate) fn hand_off(&self) {
-        self.with_p(|p| {
-            if let Some(p) = p
-                && let Some(gp) = p.next.take()
-            {
-                self.rt.enqueue(p, gp);
-            }
-        });
-        if let Some(token) = self.release() {
-            self.rt.idle.put_p(token);
-            self.rt.wake_if_queued();
+    /// Hands the P, if there is one, on: this thread is about to sleep with its goroutine, or to be busy otherwise. Says which
+    /// it was.
+    pub(crate) fn hand_off(&self) -> Option<u32> {
+        let token = self.inside(|| {
+            self.with_p(|p| {
+                if let Some(p) = p
+                    && let Some(gp) = p.next.take()
+                {
+                    self.rt.enqueue(p, gp);
+                }
+            });
+            self.release()
+        })?;
+        let index = token.index() as u32;
+        self.rt.idle.put_p(token);
+        self.rt.wake_if_queued();
+        Some(index)
+    }
+
+    /// Runs a piece of the scheduler, wherever it is called.
+    #[inline(always)]
+    fn inside<R>(&self, f: impl FnOnce() -> R) -> R {
+        if self.seat.hold.is_inside() {
+            return f();
         }
+        self.come_in();
+        let result = f();
+        self.go_out();
+        result
     }
 
     /// Starts to hold an idle P, if there is one, the one of this number by preference. From user code.
     pub(crate) fn take_idle(&self, index: Option<u32>) -> bool {
         let Some(token) = self.rt.idle.take_p_like(index) else { return false };
-        self.come_in();
-        self.hold(token);
-        self.go_out();
+        self.inside(|| self.hold(token));
         self.rt.sysmon.rouse();
         true
     }
 
     /// Gives the P up.
     pub(crate) fn release(&self) -> Option<PToken> {
-        let outside = !self.seat.hold.is_inside();
-        if outside {
-            self.come_in();
-        }
-        // SAFETY: one thread, and no reference is live: see `with_p`.
-        let p = unsafe { (*self.p.get()).take() };
-        let token = p.map(|p| {
+        self.inside(|| {
+            // SAFETY: one thread, and no reference is live: see `with_p`.
+            let p = unsafe { (*self.p.get()).take() }?;
             p.holder.store(0, Ordering::Relaxed);
             self.seat.hold.put_down();
-            p.release()
-        });
-        if outside {
-            self.go_out();
-        }
-        token
+            Some(p.release())
+        })
     }
 }
 

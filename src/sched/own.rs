@@ -79,7 +79,11 @@ impl Hold {
         self.inside.store(1, Ordering::Relaxed);
         light_fence();
         // ORDER: pairs with `give_back`: the borrower's doings are seen.
-        self.word.load(Ordering::Acquire) == HELD || self.enter_wanted()
+        match self.word.load(Ordering::Acquire) {
+            HELD => true,
+            GONE => false,
+            _ => self.enter_wanted(),
+        }
     }
 
     #[cold]
@@ -111,9 +115,10 @@ impl Hold {
         self.word.store(HELD, Ordering::Release);
     }
 
-    /// The M, inside, puts its P down. A taker in the middle of an attempt fails.
+    /// The M, inside, puts its P down. A taker in the middle of an attempt fails, since its WANTED is gone.
+    #[inline]
     pub(crate) fn put_down(&self) {
-        self.word.swap(GONE, Ordering::Relaxed);
+        self.word.store(GONE, Ordering::Relaxed);
     }
 
     /// Tries to take the P of an M that runs user code; says which it is. One taker at a time.

@@ -249,9 +249,7 @@ pub(super) unsafe fn leave(gp: Gp, action: Action) {
 /// Whether a busy wait of a microsecond may pay: what is waited for can happen meanwhile, and nothing else is to be run.
 pub(crate) fn may_spin() -> bool {
     match M::current() {
-        Some(m) => {
-            m.rt.max_spinning() > 0 && m.with_p(|p| p.is_some_and(|p| p.next.is_empty() && !p.has_queued()))
-        }
+        Some(m) => m.rt.max_spinning() > 0 && m.queues_empty(),
         None => true,
     }
 }
@@ -274,13 +272,10 @@ pub(crate) fn may_spin() -> bool {
 pub fn yield_now() {
     let Some(m) = M::current() else { return std::thread::yield_now() };
     let Some(gp) = m.cur.get() else { return std::thread::yield_now() };
-    let alone = m.with_p(|p| p.is_some_and(|p| p.next.is_empty() && p.own().lrq.is_empty()))
-        && m.rt.grq.len() == 0
-        && !m.rt.closing();
     if !may_move(m) {
         return std::thread::yield_now();
     }
-    if !alone {
+    if !m.queues_empty() || m.rt.grq.len() > 0 || m.rt.closing() {
         // SAFETY: the caller is `gp`.
         unsafe { leave(gp, Action::Yield) };
     }
@@ -305,16 +300,16 @@ pub(crate) fn ready_g(gp: Gp) {
     if let Some(m) = M::current()
         && std::ptr::eq(Arc::as_ptr(&m.rt).cast(), gp.rt())
     {
-        let left = m.with_p(|p| match p {
-            Some(p) => {
+        let wake = m.with_p(|p| {
+            p.map(|p| {
                 p.stats.readied.add(1);
-                m.rt.run_next(p, gp);
-                None
-            }
-            None => Some(gp),
+                m.rt.run_next(p, gp)
+            })
         });
-        if left.is_none() {
-            return;
+        match wake {
+            Some(true) => return m.rt.wake(),
+            Some(false) => return,
+            None => {}
         }
     }
     ready_elsewhere(gp);

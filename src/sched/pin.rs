@@ -37,6 +37,7 @@ pub(crate) fn lock_os_thread() -> OsThreadGuard {
         unsafe {
             (*gp.running()).ties += 1;
             (*gp.running()).home = m.seat.number.get();
+            *gp.flags() |= flag::AWAY;
         }
         m.tied.set(true);
         Some(())
@@ -57,6 +58,7 @@ impl Drop for OsThreadGuard {
                 (*gp.running()).ties -= 1;
                 if (*gp.running()).ties == 0 {
                     (*gp.running()).home = 0;
+                    *gp.flags() &= !flag::AWAY;
                     m.tied.set(false);
                 }
             }
@@ -80,22 +82,24 @@ pub(crate) fn at_home(m: &M) -> Option<Gp> {
 /// One owner: the caller took `gp` out of a queue.
 #[inline(always)]
 pub(crate) unsafe fn send_away(m: &M, gp: Gp) -> bool {
-    // SAFETY: the caller is the owner; the body of one that is not fresh holds a Running.
-    unsafe {
-        if *gp.flags() & flag::FRESH != 0 {
-            return false;
-        }
-        let me = m.seat.number.get();
-        match (*gp.running()).home {
-            0 if m.rt.migrate_always && (*gp.running()).last == me => give_to_another(m, gp),
-            0 => false,
-            home if home == me => false,
-            home => send_home(m, gp, home),
-        }
+    // SAFETY: the caller is the owner.
+    unsafe { *gp.flags() & flag::AWAY != 0 && away(m, gp) }
+}
+
+/// # Safety
+/// As [`send_away`], and the goroutine is AWAY: it has run.
+#[cold]
+unsafe fn away(m: &M, gp: Gp) -> bool {
+    let me = m.seat.number.get();
+    // SAFETY: the caller is the owner; the body of one that has run holds a Running.
+    let (home, last) = unsafe { ((*gp.running()).home, (*gp.running()).last) };
+    match home {
+        0 => last == me && give_to_another(m, gp),
+        home if home == me => false,
+        home => send_home(m, gp, home),
     }
 }
 
-#[cold]
 fn send_home(m: &M, gp: Gp, home: u32) -> bool {
     let seat = NonZeroU32::new(home).and_then(|number| m.rt.crew.lock().seat(number).cloned());
     let (Some(seat), Some(token)) = (seat, m.release()) else {
@@ -105,12 +109,8 @@ fn send_home(m: &M, gp: Gp, home: u32) -> bool {
     true
 }
 
-#[cold]
 fn give_to_another(m: &M, gp: Gp) -> bool {
     let rt: &Arc<Shared> = &m.rt;
-    if !matches!(rt.kind, Kind::Threads) {
-        return false;
-    }
     let Some(bed) = rt.idle.take_bed().or_else(|| start_reserve(rt).ok()) else { return false };
     match m.release() {
         Some(token) => {

@@ -89,6 +89,8 @@ impl Shared {
         }
         self.idle.set_active(n, || self.ps.active.store(n, Ordering::SeqCst));
         self.set_max_spinning(n);
+        // The sign for Ms that hold a P too many.
+        self.end_slice();
         // An M each for what is queued, as far as they go.
         (old..n).for_each(|_| self.wake_if_queued());
         old

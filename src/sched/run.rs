@@ -49,13 +49,21 @@ pub(crate) fn schedule(m: &M) {
     }
     let bomb = NoUnwinding;
     let mut starved = None;
-    while let Some(gp) = if m.tied.get() { pin::at_home(m) } else { find::find_work(m) } {
+    // A new M may have been started for a certain goroutine.
+    let mut errand = m.seat.bed.take_errand().map(|gp| find::settle(m, gp));
+    while let Some(gp) = errand.take().or_else(|| next_goroutine(m)) {
         // SAFETY: one owner: it was taken out of its queue.
         if unsafe { !pin::send_away(m, gp) && execute(m, gp, &mut starved) } {
             break;
         }
     }
     std::mem::forget(bomb);
+}
+
+/// None: this M is to leave its loop.
+#[inline(always)]
+fn next_goroutine(m: &M) -> Option<Gp> {
+    if m.tied.get() { pin::at_home(m) } else { find::find_work(m) }
 }
 
 /// Runs one goroutine until it parks, yields or ends. True if it was the one this loop is for, and ended.
@@ -89,7 +97,7 @@ unsafe fn execute(m: &M, gp: Gp, starved: &mut Option<Starved>) -> bool {
             m.back_without_p();
         }
         m.cur.set(None);
-        if m.rt.migrate_always {
+        if m.migrates {
             note_last(m, gp);
         }
         after(m, gp)
@@ -106,7 +114,10 @@ unsafe fn note_last(m: &M, gp: Gp) {
     // One that has ended has no place for it.
     if !matches!(action, Action::Exit(_)) {
         // SAFETY: one owner: us, until the commit.
-        unsafe { (*gp.running()).last = m.seat.number.get() };
+        unsafe {
+            (*gp.running()).last = m.seat.number.get();
+            *gp.flags() |= flag::AWAY;
+        }
     }
     m.action.set(action);
 }
@@ -121,7 +132,7 @@ unsafe fn after(m: &M, gp: Gp) -> bool {
     unsafe {
         match m.action.replace(Action::None) {
             Action::Park(lock, until) => {
-                m.with_p(|p| p.map(|p| p.stats.parks.add(1)));
+                m.on_g0(|p| p.map(|p| p.stats.parks.add(1)));
                 if until != Deadline::NEVER {
                     park_timed(m, gp, lock, until);
                 } else {
@@ -130,27 +141,19 @@ unsafe fn after(m: &M, gp: Gp) -> bool {
                 }
             }
             Action::ParkIf(f, data) => {
-                m.with_p(|p| p.map(|p| p.stats.parks.add(1)));
+                m.on_g0(|p| p.map(|p| p.stats.parks.add(1)));
                 let epoch = gp.ticket().epoch();
                 gp.ticket().arm();
                 if !f(data) && gp.ticket().claim(epoch, Wake::Handed) {
                     ready(crate::g::waiter::Who::G(gp));
                 }
             }
-            Action::Yield => {
-                let left = m.with_p(|p| match p {
-                    Some(p) => {
-                        m.rt.run_last(p, gp);
-                        None
-                    }
-                    None => Some(gp),
-                });
-                if let Some(gp) = left {
-                    m.rt.inject(gp);
-                }
-            }
+            Action::Yield => match m.on_g0(|p| p.map(|p| m.rt.enqueue(p, gp))) {
+                Some(()) => m.rt.wake(),
+                None => m.rt.inject(gp),
+            },
             Action::Exit(stack) => {
-                let ended = m.with_p(|p| p.map(|p| p.stats.ended.add(1)));
+                let ended = m.on_g0(|p| p.map(|p| p.stats.ended.add(1)));
                 if ended.is_none() {
                     m.rt.stats.ended.add_shared(1);
                 }
@@ -174,7 +177,7 @@ unsafe fn park_timed(m: &M, gp: Gp, lock: *const RawLock, until: Deadline) {
     // SAFETY: one owner: us, until the ticket is armed and the timer set.
     unsafe {
         // Without a P, another's heap will do: this M looks for a P next, and then for timers.
-        let at = m.with_p(|p| p.map_or(0, |p| p.index));
+        let at = m.on_g0(|p| p.map_or(0, |p| p.index));
         (*gp.running()).timers = at as u8;
         let epoch = gp.ticket().epoch();
         gp.ticket().arm();
@@ -193,7 +196,7 @@ fn keep(m: &M, stack: Stack) {
 }
 
 fn give(m: &M, stack: Stack) {
-    let left = m.with_p(|p| match p {
+    let left = m.on_g0(|p| match p {
         Some(p) => {
             p.give_stack(stack);
             None
@@ -222,7 +225,7 @@ unsafe fn provide_stack(m: &M, gp: Gp) -> bool {
     let class = cold.and_then(|c| c.stack_size).and_then(Class::for_size).unwrap_or(m.rt.class);
     let stack = match m.spare.take() {
         Some(stack) if stack.class() == class => {
-            m.with_p(|p| p.map(|p| p.stats.stacks_reused.add(1)));
+            m.on_g0(|p| p.map(|p| p.stats.stacks_reused.add(1)));
             stack
         }
         other => {
@@ -230,7 +233,7 @@ unsafe fn provide_stack(m: &M, gp: Gp) -> bool {
                 give(m, stack);
             }
             let made = pool::made();
-            let taken = m.with_p(|p| match p {
+            let taken = m.on_g0(|p| match p {
                 Some(p) => p.take_stack(class),
                 None => {
                     let mut one = Vec::new();
@@ -239,7 +242,7 @@ unsafe fn provide_stack(m: &M, gp: Gp) -> bool {
             });
             let Ok(stack) = taken else { return false };
             if pool::made() == made {
-                m.with_p(|p| p.map(|p| p.stats.stacks_reused.add(1)));
+                m.on_g0(|p| p.map(|p| p.stats.stacks_reused.add(1)));
             }
             stack.fiber().renew();
             // SAFETY: a free stack, ours; its first frame fits.

@@ -145,11 +145,12 @@ impl Shared {
     /// See [`find`](super::find).
     #[inline(always)]
     pub(crate) fn slice(&self) -> u32 {
-        self.slice.load(Ordering::Relaxed)
+        // ORDER: pairs with `end_slice`: a change of GOMAXPROCS before that is seen.
+        self.slice.load(Ordering::Acquire)
     }
 
     pub(crate) fn end_slice(&self) {
-        self.slice.fetch_add(1, Ordering::Relaxed);
+        self.slice.fetch_add(1, Ordering::Release);
     }
 
     /// See [`find`](super::find).
@@ -190,39 +191,37 @@ impl Shared {
         }
     }
 
-    /// Puts a G into the `next` slot; what lay there goes to the queue's tail.
+    /// Puts a G into the `next` slot; what lay there goes to the queue's tail. Whether the caller is to [`wake`](Self::wake)
+    /// somebody: from user code, for outside the scheduler again. The woken M may be put on our CPU, and could not borrow a P
+    /// whose M is inside.
     #[inline]
-    pub(crate) fn run_next(self: &Arc<Self>, p: &mut OwnedP, gp: Gp) {
+    #[must_use]
+    pub(crate) fn run_next(&self, p: &mut OwnedP, gp: Gp) -> bool {
         match p.next.put(gp) {
-            Some(old) => self.run_last(p, old),
+            Some(old) => {
+                self.enqueue(p, old);
+                true
+            }
             None => {
                 let counts = self.idle.counts();
-                if counts.idle() > 0 && counts.spinning() == 0 {
-                    self.kick(p);
-                }
+                counts.idle() > 0 && counts.spinning() == 0 && self.kicks(p)
             }
         }
     }
 
-    /// `next` was filled beside an idle P: has an M watch it, unless that was in vain of late.
+    /// `next` was filled beside an idle P: an M is to watch it, unless that was in vain of late.
     #[cold]
-    fn kick(self: &Arc<Self>, p: &mut OwnedP) {
+    fn kicks(&self, p: &mut OwnedP) -> bool {
         let (tick, slice) = (p.stats.ticks.get(), self.slice());
         let (kick_at, kicked_in) = p.own().kick_at;
-        if tick >= kick_at || slice != kicked_in {
+        let now = tick >= kick_at || slice != kicked_in;
+        if now {
             p.own().kick_at = (tick + u64::from(self.kick_gap()), slice);
-            self.wake();
         }
+        now
     }
 
-    /// Puts a G at the tail of the LRQ, for all to take.
-    #[inline]
-    pub(crate) fn run_last(self: &Arc<Self>, p: &mut OwnedP, gp: Gp) {
-        self.enqueue(p, gp);
-        self.wake();
-    }
-
-    /// The same, without a word to anyone.
+    /// Puts a G at the tail of the LRQ, for all to take, without a word to anyone.
     #[inline]
     pub(crate) fn enqueue(&self, p: &mut OwnedP, gp: Gp) {
         if p.own().lrq.is_full() {

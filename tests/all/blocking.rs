@@ -1,5 +1,7 @@
 //! `blocking`: the thread is gone for a while, the others go on.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "blocks the thread on purpose")]
+
 use crate::util::*;
 use sixtyone::sync::WaitGroup;
 use sixtyone::{chan, runtime as api, spawn, task, testing, yield_now};

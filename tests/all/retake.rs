@@ -1,5 +1,7 @@
 //! Goroutines that do not come back (they compute, or sleep in the kernel) do not hold up the others.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "blocks the thread on purpose")]
+
 use crate::util::*;
 use sixtyone::sync::WaitGroup;
 use sixtyone::{Runtime, chan, runtime as api, spawn, testing, time, yield_now};
