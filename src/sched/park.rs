@@ -18,12 +18,12 @@
 use super::m::{Action, M};
 use super::runtime::{Kind, Shared};
 use crate::arch;
-use crate::g::parker::Parker;
-use crate::g::ticket::{Epoch, Ticket, Wake};
+use crate::g::parker::{Asleep, Parker};
+use crate::g::ticket::{Ticket, Wake};
 use crate::g::waiter::{Waiter, Who};
 use crate::g::{Gp, Heir, WaitReason};
 use crate::prim::RawLock;
-use crate::sys::clock::Deadline;
+use crate::sys::clock::{Coarse, Deadline};
 use std::sync::Arc;
 
 /// Who would wait if the caller did. A thread's answer is good for one [`park`].
@@ -101,7 +101,7 @@ unsafe fn park_with(
         Who::G(gp) => {
             // SAFETY: one owner: the goroutine itself. The lock is the caller's, g0 releases it.
             unsafe {
-                note(gp, reason, object, heir);
+                note(gp, reason, object, heir, until);
                 leave(gp, Action::Park(lock, until));
             }
             arrive(gp, until)
@@ -110,7 +110,7 @@ unsafe fn park_with(
             let epoch = parker.ticket.epoch();
             // SAFETY: held by the caller.
             unsafe { commit(&parker.ticket, lock) };
-            sleep(parker, epoch, until)
+            sleep(parker, Asleep::now(epoch, reason, object, until), until)
         }
     }
 }
@@ -143,7 +143,7 @@ pub(crate) fn sleep_until(until: Deadline) {
         Who::G(gp) => {
             // SAFETY: one owner: the goroutine itself; there is no lock.
             unsafe {
-                note(gp, WaitReason::Sleep, std::ptr::null(), None);
+                note(gp, WaitReason::Sleep, std::ptr::null(), None, until);
                 leave(gp, Action::Park(std::ptr::null(), until));
             }
             gp.ticket().take();
@@ -151,7 +151,7 @@ pub(crate) fn sleep_until(until: Deadline) {
         Who::Thread(parker) => {
             let epoch = parker.ticket.epoch();
             parker.ticket.arm();
-            sleep(parker, epoch, until);
+            sleep(parker, Asleep::now(epoch, WaitReason::Sleep, std::ptr::null(), until), until);
         }
     }
 }
@@ -172,7 +172,7 @@ pub(crate) fn park_if<F: Fn() -> bool + Sync>(
         Who::G(gp) => {
             // SAFETY: one owner: the goroutine itself.
             unsafe {
-                note(gp, reason, object, None);
+                note(gp, reason, object, None, Deadline::NEVER);
                 leave(gp, Action::ParkIf(call::<F>, std::ptr::from_ref(commit).cast()));
             }
             gp.ticket().take()
@@ -185,7 +185,7 @@ pub(crate) fn park_if<F: Fn() -> bool + Sync>(
                 parker.give_back();
                 return why;
             }
-            sleep(parker, epoch, Deadline::NEVER)
+            sleep(parker, Asleep::now(epoch, reason, object, Deadline::NEVER), Deadline::NEVER)
         }
     }
 }
@@ -201,15 +201,20 @@ pub(crate) unsafe fn commit(ticket: &Ticket, lock: &RawLock) {
     unsafe { lock.unlock() };
 }
 
-fn sleep(parker: &'static Parker, epoch: Epoch, until: Deadline) -> Wake {
+/// Step 2 is done, so the wait is committed: from here on reports may say that the thread sleeps.
+fn sleep(parker: &'static Parker, mut asleep: Asleep, until: Deadline) -> Wake {
     if let Some(m) = M::current() {
         m.hand_off();
+        asleep.goroutine = m.cur.get();
     }
+    let epoch = asleep.epoch;
+    parker.note(Some(asleep));
     // Its own timer. If it comes too late to win the ticket, the token is on its way.
     let told = parker.sleeper.sleep_for(until.left());
     if !told && !parker.ticket.claim(epoch, Wake::Timeout) {
         parker.sleeper.sleep();
     }
+    parker.note(None);
     let why = parker.ticket.take();
     parker.give_back();
     why
@@ -218,12 +223,14 @@ fn sleep(parker: &'static Parker, epoch: Epoch, until: Deadline) -> Wake {
 /// # Safety
 /// One owner: the caller is the goroutine.
 #[inline(always)]
-unsafe fn note(gp: Gp, reason: WaitReason, object: *const (), heir: Option<Heir>) {
+unsafe fn note(gp: Gp, reason: WaitReason, object: *const (), heir: Option<Heir>, until: Deadline) {
     // SAFETY: the caller is the goroutine, which runs.
     unsafe {
         (*gp.running()).reason = reason;
         (*gp.running()).object = object;
         (*gp.running()).heir = heir;
+        (*gp.running()).since = Coarse::now();
+        (*gp.running()).timed = until != Deadline::NEVER;
     }
 }
 
@@ -289,6 +296,7 @@ pub(crate) fn ready(who: Who) {
         return;
     }
     match who {
+        Who::G(gp) if !gp.ticket().is_mine_to_ready() => {}
         Who::G(gp) => ready_g(gp),
         Who::Thread(parker) => parker.sleeper.notify(),
     }

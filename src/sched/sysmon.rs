@@ -14,7 +14,7 @@ use super::runtime::{Kind, Shared};
 use super::trace::Trace;
 use crate::prim::Sleeper;
 use crate::stack::pool;
-use crate::sys::clock::{self, Deadline};
+use crate::sys::clock::{self, Coarse, Deadline};
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
@@ -64,6 +64,7 @@ impl Sysmon {
         // ORDER: pairs with `nap`: its look at the idle count, or ours at `deep`, sees the other's change. (The count
         // was changed by a SeqCst read-modify-write before.)
         if self.deep.load(Ordering::SeqCst) && self.deep.swap(false, Ordering::SeqCst) {
+            Coarse::update();
             self.sleeper.notify();
         }
     }
@@ -113,6 +114,7 @@ fn watch(rt: &Arc<Shared>) {
         let period = pace.next(rt).min(next_timer(rt));
         let left = trace.as_ref().map_or(period, Trace::left);
         rt.sysmon.sleeper.sleep_for(Some(period.min(left)));
+        Coarse::update();
         if rt.closing() {
             return;
         }
