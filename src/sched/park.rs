@@ -16,6 +16,7 @@
 #![expect(unsafe_code, reason = "switches stacks; releases locks on the parked one's behalf")]
 
 use super::m::{Action, M};
+use super::poke::{POKE, visited};
 use super::runtime::{Kind, Shared};
 use crate::arch;
 use crate::g::parker::{Asleep, Parker};
@@ -248,7 +249,11 @@ pub(super) unsafe fn leave(gp: Gp, action: Action) {
         let running = gp.running();
         let fiber = (*running).stack.fiber();
         fiber.leave_for(&m.g0_fiber);
-        let m = arch::switch(&raw mut (*running).sp, m.g0_sp.get(), 0) as *const M;
+        let mut word = arch::switch(&raw mut (*running).sp, m.g0_sp.get(), 0);
+        if word & POKE != 0 {
+            word = visited(&raw mut (*running).sp, fiber, word);
+        }
+        let m = word as *const M;
         fiber.arrived(&(*m).g0_fiber);
     }
 }

@@ -29,6 +29,7 @@ use crate::stack::{Class, Stack, pool};
 use crate::sys::clock::{Coarse, Deadline};
 use crate::sys::{clock, say, tls};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long an M may find nothing but goroutines without a stack before it says so, and gives up if nobody else runs one.
@@ -80,6 +81,7 @@ unsafe fn execute(m: &M, gp: Gp, starved: &mut Option<Starved>) -> bool {
         }
         *starved = None;
         m.cur.set(Some(gp));
+        m.seat.runs.store(gp.as_ptr(), Ordering::Relaxed);
         let (sp, fiber) = if fresh {
             let sp = m.spare_sp.get();
             let stack = m.entering.take().expect("provided");
@@ -97,6 +99,7 @@ unsafe fn execute(m: &M, gp: Gp, starved: &mut Option<Starved>) -> bool {
             m.back_without_p();
         }
         m.cur.set(None);
+        m.seat.runs.store(std::ptr::null_mut(), Ordering::Relaxed);
         if m.migrates {
             note_last(m, gp);
         }

@@ -38,6 +38,11 @@ impl Coarse {
         Coarse(LAST.load(Ordering::Relaxed))
     }
 
+    #[inline(always)]
+    pub(crate) fn steps(self) -> u32 {
+        self.0
+    }
+
     /// Sets the clock.
     pub(crate) fn update() {
         let now = (Deadline::now().nanos() >> COARSE) as u32;

@@ -139,6 +139,12 @@ impl<W: Timed> Timers<W> {
         self.publish(&heap);
     }
 
+    /// Whether anybody waits for one of them: void entries do not count.
+    pub(crate) fn any_pending(&self) -> bool {
+        self.earliest() != Deadline::NEVER
+            && self.heap.lock().iter().any(|entry| entry.who.ticket().look() == Seen::Waiting(entry.epoch))
+    }
+
     /// Moves all entries to the timers of another P. The goroutines' own notes of where their timer is are wrong afterwards:
     /// what they forget here is garbage there, found when its time comes or by a sweep for others.
     pub(crate) fn move_to(&self, other: &Timers<W>) {
