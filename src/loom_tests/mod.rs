@@ -13,6 +13,7 @@ mod idle;
 mod mutex;
 mod own;
 mod park;
+mod poke;
 mod prim;
 mod runq;
 mod waitgroup;
