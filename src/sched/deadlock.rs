@@ -120,14 +120,14 @@ impl Moment {
     }
 }
 
-/// A look of `rt`'s sysmon. Returns if there is no deadlock, or if it is to be ignored.
-pub(crate) fn look(rt: &Arc<Shared>) {
+/// A look of `rt`'s sysmon. True: there is a deadlock, and it is to be ignored from now on.
+pub(crate) fn look(rt: &Arc<Shared>) -> bool {
     let dump = {
         let _one = LOOKING.lock();
         let ignored = || registry::all().iter().any(|rt| matches!(*rt.deadlock, Deadlock::Ignore));
-        let Some(first) = Moment::seen().filter(|_| !ignored()) else { return };
+        let Some(first) = Moment::seen().filter(|_| !ignored()) else { return false };
         if Moment::seen().as_ref() != Some(&first) {
-            return;
+            return false;
         }
         Dump::of_all()
     };
@@ -145,6 +145,7 @@ pub(crate) fn look(rt: &Arc<Shared>) {
             rt.sysmon.set_resting(true);
         }
     }
+    true
 }
 
 impl Shared {

@@ -160,8 +160,8 @@ fn watch(rt: &Arc<Shared>) {
             trim(rt);
         }
         let looks = LOOKS.iter().filter(|&&look| idle_for >= look).count();
-        if looks > std::mem::replace(&mut idle.looks, looks) {
-            deadlock::look(rt);
+        if looks > idle.looks {
+            idle.looks = if deadlock::look(rt) { LOOKS.len() } else { looks };
         }
         if idle_for >= NAP_AFTER && trace.is_none() {
             rt.sysmon.nap(rt, if idle.trimmed { None } else { Some(TRIM_AFTER - idle_for) });
