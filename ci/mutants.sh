@@ -231,6 +231,38 @@ mutant last-sender-counted-twice src/chan/handle.rs chan::the_last_sender \
             n == 1
         }'
 
+# Ps that come and go, Ms that wait for a certain goroutine.
+mutant procs-count-forgotten src/sched/idle.rs procs::the_count \
+    'self.counts.fetch_add(change, Ordering::SeqCst);
+    }
+
+    /// A P that its M' \
+    'let _ = change;
+    }
+
+    /// A P that its M'
+mutant procs-new-ones-stay-retired src/sched/idle.rs procs::another_p \
+    'lists.ps.extend(back);' \
+    'lists.retired.extend(back);'
+mutant procs-at-home-after-the-close src/sched/idle.rs procs::nobody_waits \
+    'if lists.closed {
+                return None;
+            }
+            lists.at_home' \
+    'lists.at_home'
+mutant procs-forgotten-at-home src/sched/idle.rs procs::nobody_waits \
+    'beds.append(&mut lists.at_home);' \
+    ''
+mutant procs-handed-to-nobody src/sched/idle.rs procs::a_t \
+    'bed.wake_with(Some(p));
+    }
+
+    /// Puts a P back' \
+    'let _ = (bed, p);
+    }
+
+    /// Puts a P back'
+
 # Ownership of a P.
 mutant own-enter-without-fence src/sched/own.rs own \
     'self.inside.store(1, Ordering::Relaxed);

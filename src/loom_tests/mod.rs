@@ -14,6 +14,7 @@ mod mutex;
 mod own;
 mod park;
 mod prim;
+mod procs;
 mod runq;
 mod waitgroup;
 
