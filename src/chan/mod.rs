@@ -8,6 +8,9 @@
 //! fail and give the value back (Go panics); what was buffered can still be received. A value is never lost and never
 //! received twice, whatever races.
 //!
+//! Sends and receives may be limited to a time ([`Sender::send_timeout`], [`Receiver::recv_timeout`]), or to a moment.
+//! Receivers on which the time arrives are made by [`time`](crate::time).
+//!
 //! ```
 //! # // SAFETY: no thread-locals here.
 //! # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
@@ -21,6 +24,11 @@
 mod core;
 mod error;
 mod handle;
+mod iter;
+mod source;
+mod timer;
 
-pub use error::{RecvError, SendError, TryRecvError, TrySendError};
-pub use handle::{IntoIter, Iter, Receiver, Sender, TryIter, buffered, unbounded, unbuffered};
+pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+pub use handle::{Receiver, Sender, buffered, never, unbounded, unbuffered};
+pub use iter::{IntoIter, Iter, TryIter};
+pub(crate) use timer::TimerChan;

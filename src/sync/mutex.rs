@@ -20,6 +20,10 @@
 //! before it releases that. The holder's `unlock` then sees CONTENDED; it wakes one, unless WOKEN says that one is awake
 //! who will, when it gets the mutex and unlocks it, or puts WOKEN out and queues, take up that duty.
 //!
+//! A waiter may give up at a deadline, on two ways. Out of the queue: it takes its node off under the queue's lock, and, if it
+//! was the last, CONTENDED and STARVING with it; an `unlock` that came first has passed it by. Awake, before it queues again:
+//! it puts WOKEN out, and then, since an `unlock` may have relied on it, looks once more whether the mutex is free.
+//!
 //! Why not always hand over: with a short critical section on two Ps that costs a switch each time.
 //!
 //! Contended by two Ps the word's cache line is the bottleneck (100 ns a transfer, 7 a hit), so each side touches it once:
@@ -103,6 +107,21 @@ impl<T> Mutex<T> {
         self.guard()
     }
 
+    /// Locks the mutex, waiting for `time` at most: None if that has passed. Blocks.
+    ///
+    /// With a zero time it gets a mutex that is free now, and with one too long for the clock it waits for ever.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let lock = sixtyone::sync::Mutex::new(61);
+    /// let guard = lock.lock_timeout(Duration::from_millis(1)).unwrap();
+    /// assert!(lock.lock_timeout(Duration::from_millis(1)).is_none());
+    /// # drop(guard);
+    /// ```
+    pub fn lock_timeout(&self, time: Duration) -> Option<MutexGuard<'_, T>> {
+        self.raw.lock_timeout(time).then(|| self.guard())
+    }
+
     /// Locks the mutex if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
@@ -130,7 +149,15 @@ impl RawMutex {
     fn lock(&self) {
         // ORDER: pairs with the release in `unlock`.
         if let Err(state) = self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed) {
-            self.lock_contended(state);
+            self.lock_contended(state, Deadline::NEVER);
+        }
+    }
+
+    fn lock_timeout(&self, time: Duration) -> bool {
+        // ORDER: as in `lock`.
+        match self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => true,
+            Err(state) => self.lock_contended(state, Deadline::after(time)),
         }
     }
 
@@ -149,18 +176,29 @@ impl RawMutex {
     unsafe fn inherit(raw: *const (), why: Wake) {
         // SAFETY: the caller vouches.
         let raw = unsafe { &*raw.cast::<RawMutex>() };
-        if why != Wake::Handed {
-            raw.state.fetch_and(!WOKEN, Ordering::Relaxed);
-            if !raw.try_lock() {
-                // Its holder's `unlock` finds nobody awake.
-                return;
-            }
+        let locked = match why {
+            Wake::Handed => true,
+            // It gave up by itself; an `unlock` that finds its node passes it by.
+            Wake::Timeout => false,
+            _ => raw.give_up(true),
+        };
+        if locked {
+            raw.unlock();
         }
-        raw.unlock();
     }
 
+    /// The last step of one that does not queue (again). True: it has the mutex after all.
+    fn give_up(&self, awake: bool) -> bool {
+        if awake {
+            self.state.fetch_and(!WOKEN, Ordering::Relaxed);
+        }
+        // If it is locked, its holder's `unlock` comes after that, and finds nobody awake.
+        self.try_lock()
+    }
+
+    /// False: the moment has come first.
     #[cold]
-    fn lock_contended(&self, seen: u32) {
+    fn lock_contended(&self, seen: u32, until: Deadline) -> bool {
         let mut state = seen;
         let mut since: Option<Instant> = None;
         // Whether WOKEN is ours: we were woken, or put it there while spinning.
@@ -171,7 +209,7 @@ impl RawMutex {
                 let new = (state | LOCKED) & if awake { !WOKEN } else { !0 };
                 // ORDER: pairs with the release in `unlock`.
                 match self.state.compare_exchange(state, new, Ordering::Acquire, Ordering::Relaxed) {
-                    Ok(_) => return,
+                    Ok(_) => return true,
                     Err(now) => state = now,
                 }
                 continue;
@@ -187,14 +225,19 @@ impl RawMutex {
                 state = self.state.load(Ordering::Relaxed);
                 continue;
             }
-            match self.queue_up(&mut since, awake) {
+            if until.has_passed() {
+                return self.give_up(awake);
+            }
+            match self.queue_up(&mut since, awake, until) {
                 None => {}
                 Some(Wake::Handed) => {
                     if since.is_some_and(|since| clock::now().duration_since(since) <= STARVING_AFTER) {
                         self.state.fetch_and(!STARVING, Ordering::Relaxed);
                     }
-                    return;
+                    return true;
                 }
+                // WOKEN, if it was ours, was put out when we queued.
+                Some(Wake::Timeout) => return self.give_up(false),
                 Some(_) => {
                     awake = true;
                     spins = 0;
@@ -205,7 +248,7 @@ impl RawMutex {
     }
 
     /// Waits in the queue; returns why the wait ended. None: the mutex became free before.
-    fn queue_up(&self, since: &mut Option<Instant>, awake: bool) -> Option<Wake> {
+    fn queue_up(&self, since: &mut Option<Instant>, awake: bool, until: Deadline) -> Option<Wake> {
         let waited = since.map(|since| clock::now().duration_since(since));
         let mut queue = self.queue.lock();
         loop {
@@ -222,7 +265,8 @@ impl RawMutex {
         }
         let who = me();
         let node = Waiter::new(who, std::ptr::null_mut());
-        // SAFETY: the node stays until we are woken, which takes it off the queue. The lock is held.
+        let object = std::ptr::from_ref(self).cast();
+        // SAFETY: the node stays until we are woken, which takes it off the queue, or have taken it off. The lock is held.
         unsafe {
             if since.is_some() {
                 queue.push_front(NonNull::from(&node));
@@ -230,15 +274,25 @@ impl RawMutex {
                 *since = Some(clock::now());
                 queue.push_back(NonNull::from(&node));
             }
-            let object = std::ptr::from_ref(self).cast();
-            Some(park_or_inherit(
-                who,
-                queue.into_raw(),
-                WaitReason::MutexLock,
-                object,
-                Deadline::NEVER,
-                Self::inherit,
-            ))
+            let raw = queue.into_raw();
+            let why = park_or_inherit(who, raw, WaitReason::MutexLock, object, until, Self::inherit);
+            if why == Wake::Timeout {
+                self.leave_queue(NonNull::from(&node));
+            }
+            Some(why)
+        }
+    }
+
+    /// Takes the node of a waiter off that has timed out.
+    ///
+    /// # Safety
+    /// The node is valid, and in the queue if in any.
+    unsafe fn leave_queue(&self, node: NonNull<Waiter>) {
+        let mut queue = self.queue.lock();
+        // SAFETY: the caller vouches.
+        unsafe { queue.unlink(node) };
+        if queue.is_empty() {
+            self.state.fetch_and(!(CONTENDED | STARVING), Ordering::Relaxed);
         }
     }
 

@@ -1,6 +1,10 @@
 //! Time: sleeping, and channels that deliver the time when it has come.
 #![forbid(unsafe_code)]
 
+mod timer;
+
+pub use timer::{Ticker, Timer, after, tick};
+
 use crate::sched::park;
 use crate::sys::clock::Deadline;
 use std::time::{Duration, Instant};

@@ -138,9 +138,4 @@ impl<W: Timed> Timers<W> {
         heap.retain(|entry| entry.who.ticket().look() == Seen::Waiting(entry.epoch));
         self.publish(&heap);
     }
-
-    /// How many entries there are, void ones included.
-    pub(crate) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
-    }
 }
