@@ -14,5 +14,6 @@ mod spawn;
 mod steal;
 mod sync;
 mod threads;
+mod time;
 mod unwind;
 mod util;

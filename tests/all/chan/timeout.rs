@@ -4,7 +4,7 @@
 use super::kinds;
 use crate::util::*;
 use sixtyone::chan::{self, RecvTimeoutError, SendTimeoutError};
-use sixtyone::{runtime as api, spawn, yield_now};
+use sixtyone::{spawn, yield_now};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -72,15 +72,11 @@ fn without_time_what_is_there_is_taken() {
     // And whom one meets, too.
     over_procs(|_| {
         let (tx, rx) = chan::unbuffered();
-        let parks = api::metrics().parks;
-        let receiver = spawn(move || rx.recv());
-        until_parked(parks + 1);
+        let receiver = waiting(move || rx.recv());
         tx.send_timeout(61, Duration::ZERO).unwrap();
         assert_eq!(receiver.join().unwrap(), Ok(61));
         let (tx, rx) = chan::unbuffered();
-        let parks = api::metrics().parks;
-        let sender = spawn(move || tx.send_timeout(62, LONG));
-        until_parked(parks + 1);
+        let sender = waiting(move || tx.send_timeout(62, LONG));
         assert_eq!(rx.recv_timeout(Duration::ZERO), Ok(62));
         assert_eq!(sender.join().unwrap(), Ok(()));
     });
@@ -127,9 +123,7 @@ fn waits_that_end_otherwise() {
 fn a_time_without_end_saturates() {
     over_procs(|_| {
         let (tx, rx) = chan::unbuffered();
-        let parks = api::metrics().parks;
-        let receiver = spawn(move || rx.recv_timeout(Duration::MAX));
-        until_parked(parks + 1);
+        let receiver = waiting(move || rx.recv_timeout(Duration::MAX));
         tx.send_timeout(61, Duration::MAX).unwrap();
         assert_eq!(receiver.join().unwrap(), Ok(61));
     });
@@ -149,15 +143,10 @@ fn a_time_without_end_saturates() {
 fn who_gives_up_leaves_the_queue() {
     over_procs(|_| {
         let (tx, rx) = chan::unbuffered();
-        let base = api::metrics().parks;
-        let receivers: Vec<_> = (1..)
-            .zip([LONG, MS, LONG, MS, LONG])
-            .map(|(n, time)| {
-                let rx = rx.clone();
-                let receiver = spawn(move || rx.recv_timeout(time));
-                until_parked(base + n);
-                receiver
-            })
+        let receivers: Vec<_> = [LONG, MS, LONG, MS, LONG]
+            .into_iter()
+            .map(|time| (time, rx.clone()))
+            .map(|(time, rx)| waiting(move || rx.recv_timeout(time)))
             .collect();
         until(|| receivers[1].is_finished() && receivers[3].is_finished());
         (0..3).for_each(|i| tx.send(i).unwrap());
