@@ -8,6 +8,7 @@ use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::runq::global::{Fifo, Global};
 use crate::runq::local::Local;
 use crate::sched::idle::{Bed, Idle, PToken, Woke};
+use crate::sys::clock::Deadline;
 use loom::thread;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -116,7 +117,7 @@ impl Rt {
                 }
                 self.run(work);
             }
-            match self.idle.sleep(bed, p, spinning, || self.grq.len() > 0) {
+            match self.idle.sleep(bed, p, spinning, || self.grq.len() > 0, || Deadline::NEVER) {
                 Some(given) => p = given,
                 None => return,
             }
@@ -218,7 +219,7 @@ fn a_spinner_counted_for_a_moment_is_no_spinner() {
     fn schedule(idle: &Idle, work: &AtomicU32, bed: &Arc<Bed>, given: Option<(PToken, bool)>) {
         let Some((mut p, mut spinning)) = given else { return };
         while work.load(Ordering::Relaxed) == 0 {
-            match idle.sleep(bed, p, spinning, || work.load(Ordering::Relaxed) > 0) {
+            match idle.sleep(bed, p, spinning, || work.load(Ordering::Relaxed) > 0, || Deadline::NEVER) {
                 Some(given) => (p, spinning) = (given, true),
                 None => return,
             }
@@ -262,7 +263,7 @@ fn a_thief_gives_up_as_an_lrq_fills() {
         let thief = rt.spawn(move |rt| {
             let bed = Arc::new(Bed::new());
             while thieves.steal_one().is_none() {
-                p = rt.idle.sleep(&bed, p, true, || !thieves.is_empty()).expect("open");
+                p = rt.idle.sleep(&bed, p, true, || !thieves.is_empty(), || Deadline::NEVER).expect("open");
             }
         });
         lrq.push(Gp::from_ptr(std::ptr::without_provenance_mut(128)).unwrap());
@@ -332,7 +333,7 @@ fn the_counts_come_back() {
                         }
                         ran.store(1, Ordering::Release);
                     }
-                    match rt.idle.sleep(&bed, p, spinning, || rt.grq.len() > 0) {
+                    match rt.idle.sleep(&bed, p, spinning, || rt.grq.len() > 0, || Deadline::NEVER) {
                         Some(given) => p = given,
                         None => return,
                     }

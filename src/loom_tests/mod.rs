@@ -10,10 +10,14 @@
 mod chan;
 mod drop;
 mod idle;
+mod keeper;
 mod mutex;
 mod park;
 mod prim;
 mod runq;
+mod timed;
+mod timer_chan;
+mod timers;
 mod waitgroup;
 
 use crate::prim::RaceCell;

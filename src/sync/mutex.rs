@@ -21,8 +21,9 @@
 //! who will, when it gets the mutex and unlocks it, or puts WOKEN out and queues, take up that duty.
 //!
 //! A waiter may give up at a deadline, on two ways. Out of the queue: it takes its node off under the queue's lock, and, if it
-//! was the last, CONTENDED and STARVING with it; an `unlock` that came first has passed it by. Awake, before it queues again:
-//! it puts WOKEN out, and then, since an `unlock` may have relied on it, looks once more whether the mutex is free.
+//! was the last, CONTENDED and STARVING with it; an `unlock` that came first has passed it by, one that comes later finds
+//! nobody, or the mutex locked again. Awake, before it queues again: it puts WOKEN out, and then, since an `unlock` may have
+//! relied on it, looks once more whether the mutex is free.
 //!
 //! Why not always hand over: with a short critical section on two Ps that costs a switch each time.
 //!
@@ -137,6 +138,12 @@ impl<T> Mutex<T> {
     pub fn get_mut(&mut self) -> &mut T {
         // SAFETY: `&mut self`.
         unsafe { &mut *self.value.get_mut() }
+    }
+
+    /// Unlocked, and as if nobody had ever waited.
+    #[cfg(test)]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.raw.state.load(Ordering::Relaxed) == 0
     }
 
     fn guard(&self) -> MutexGuard<'_, T> {
@@ -312,21 +319,23 @@ impl RawMutex {
             return;
         }
         let mut queue = self.queue.lock();
-        let mut state = self.state.load(Ordering::Relaxed);
-        if state & STARVING == 0 {
-            // First say that one is awake, so that whoever unlocks next does not wake another.
-            loop {
-                if !must_wake(state) {
-                    return;
-                }
-                let new = state | WOKEN;
-                match self.state.compare_exchange(state, new, Ordering::Relaxed, Ordering::Relaxed) {
-                    Ok(_) => break,
-                    Err(now) => state = now,
-                }
+        // ORDER: pairs with `unlock`. What we hand over may be what another holder has left meanwhile.
+        let mut state = self.state.load(Ordering::Acquire);
+        let hand_over = loop {
+            // Meanwhile somebody may have got it, and then it is his turn; in starvation mode, too, if the last waiter gave up.
+            if !must_wake(state) {
+                return;
             }
-        }
-        let hand_over = state & STARVING != 0;
+            if state & STARVING != 0 {
+                break true;
+            }
+            // First say that one is awake, so that whoever unlocks next does not wake another.
+            let new = state | WOKEN;
+            match self.state.compare_exchange(state, new, Ordering::Relaxed, Ordering::Acquire) {
+                Ok(_) => break false,
+                Err(now) => state = now,
+            }
+        };
         let node = queue.claim_first(if hand_over { Wake::Handed } else { Wake::Retry });
         if node.is_some() && hand_over {
             self.state.fetch_or(LOCKED, Ordering::Relaxed);
@@ -349,7 +358,7 @@ impl RawMutex {
 /// Whether who has left a mutex in this state has to see to those who wait: there are some, and neither a new holder nor one
 /// who is awake will.
 fn must_wake(state: u32) -> bool {
-    state & STARVING != 0 || state & (CONTENDED | WOKEN | LOCKED) == CONTENDED
+    state & LOCKED == 0 && (state & STARVING != 0 || state & (CONTENDED | WOKEN) == CONTENDED)
 }
 
 impl<T: Default> Default for Mutex<T> {
@@ -416,5 +425,19 @@ impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
 impl<T: fmt::Display> fmt::Display for MutexGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
+    }
+}
+
+#[cfg(all(test, not(sixtyone_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_gives_up_leaves_no_flag_behind() {
+        let mutex = Mutex::new(());
+        let guard = mutex.lock();
+        assert!(mutex.lock_timeout(Duration::from_millis(2)).is_none());
+        drop(guard);
+        assert!(mutex.is_at_rest());
     }
 }
