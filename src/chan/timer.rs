@@ -131,6 +131,7 @@ impl TimerChan {
     /// No value is there, and none is to come. True: one was.
     pub(crate) fn stop(&self) -> bool {
         let before = self.0.lock().due.take();
+        // Who waits needs no timer now: without one it shows as blocked for good, if it is.
         if before.is_some() {
             self.wake_all(Wake::Retry);
         }

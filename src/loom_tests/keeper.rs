@@ -139,9 +139,27 @@ fn a_keeper_sees_to_a_p_that_is_idle() {
     });
 }
 
-/// Two Ms go to sleep, the one with the earlier deadline first, or last: then it displaces the other.
+/// Two Ms go to sleep, the one with the earlier deadline first, or last: then it displaces the other, whose time would not
+/// come within the model.
 #[test]
 fn an_earlier_deadline_displaces_the_keeper() {
+    model(3, || {
+        let rt = Rt::new(2, 1);
+        let [a, b] = [0, 1].map(|_| rt.idle.take_first().unwrap());
+        rt.hold(&a);
+        rt.hold(&b);
+        rt.sleeps(a.index(), 1_000_000);
+        rt.sleeps(b.index(), 4);
+        let m = rt.spawn(move |rt| rt.schedule(a));
+        rt.schedule(b);
+        m.join().unwrap();
+        rt.check();
+    });
+}
+
+/// The same with one whose time comes, too: the displaced one gets up in vain, or for that.
+#[test]
+fn a_displaced_keeper_gets_up() {
     model(2, || {
         let rt = Rt::new(2, 2);
         let [a, b] = [0, 1].map(|_| rt.idle.take_first().unwrap());

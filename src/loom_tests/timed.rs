@@ -172,9 +172,9 @@ fn check(mutex: &Mutex<u32>, all: impl IntoIterator<Item = thread::JoinHandle<u3
 /// It gives up as it is woken, or as the mutex is handed to it: what that was for is not lost.
 #[test]
 fn a_waiter_gives_up_as_it_gets_the_mutex() {
-    timed_model(3, |_| {
+    timed_model(4, |_| {
         let mutex = Arc::new(Mutex::new(0));
-        let hurried = locks_soon(&mutex, SOON);
+        let hurried = locks_soon(&mutex, 2 * SOON);
         (0..2).for_each(|_| lingers(&mutex));
         check(&mutex, [hurried], 2);
     });
@@ -183,7 +183,7 @@ fn a_waiter_gives_up_as_it_gets_the_mutex() {
 /// The same with one behind it that waits without a limit.
 #[test]
 fn nobody_behind_one_that_gives_up_is_forgotten() {
-    timed_model(2, |_| {
+    timed_model(1, |_| {
         let mutex = Arc::new(Mutex::new(0));
         let others = [locks_soon(&mutex, SOON), locks(&mutex)];
         (0..2).for_each(|_| lingers(&mutex));
@@ -205,7 +205,7 @@ fn one_that_spins_gives_up() {
 /// Two give up, one of them starving; the mutex may be about to be handed over.
 #[test]
 fn two_lockers_give_up() {
-    timed_model(2, |_| {
+    timed_model(1, |_| {
         let mutex = Arc::new(Mutex::new(0));
         let hurried = [locks_soon(&mutex, SOON), locks_soon(&mutex, 2 * SOON)];
         (0..2).for_each(|_| lingers(&mutex));

@@ -26,12 +26,12 @@ fn receives(timer: &Arc<Timer>) -> thread::JoinHandle<bool> {
 #[test]
 fn one_of_two_gets_the_value() {
     timed_model(3, || {
-        let rx = time::after(2 * MS);
+        let rx = time::after(6 * MS);
         let other = thread::spawn({
             let rx = rx.clone();
-            move || rx.recv_timeout(6 * MS).is_ok()
+            move || rx.recv_timeout(12 * MS).is_ok()
         });
-        let mine = rx.recv_timeout(6 * MS).is_ok();
+        let mine = rx.recv_timeout(12 * MS).is_ok();
         assert_ne!(mine, other.join().unwrap());
     });
 }
