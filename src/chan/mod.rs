@@ -8,8 +8,9 @@
 //! fail and give the value back (Go panics); what was buffered can still be received. A value is never lost and never
 //! received twice, whatever races.
 //!
-//! Sends and receives may be limited to a time ([`Sender::send_timeout`], [`Receiver::recv_timeout`]), or to a moment.
-//! Receivers on which the time arrives are made by [`time`](crate::time).
+//! Sends and receives may be limited to a time ([`Sender::send_timeout`], [`Receiver::recv_timeout`]), or to a moment; with a
+//! limit that has passed they take what is there. A receiver on which the time arrives comes from [`time`](crate::time): it has
+//! no senders, room for one value, and several that wait on it get that in no particular order.
 //!
 //! ```
 //! # // SAFETY: no thread-locals here.

@@ -129,6 +129,10 @@ fn forget_timer(gp: Gp) {
 
 /// Waits until a moment, if nothing else. Blocks; yields if that has passed.
 pub(crate) fn sleep_until(until: Deadline) {
+    if until == Deadline::NEVER {
+        park_if(me(), &|| true, WaitReason::Sleep, std::ptr::null());
+        return;
+    }
     if until <= Deadline::now() {
         return yield_now();
     }

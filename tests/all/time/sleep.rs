@@ -95,13 +95,14 @@ fn a_lonely_yield_lets_timers_fire() {
     });
 }
 
-/// The runtime ends while some sleep.
+/// The runtime ends while some sleep, for long or for ever.
 #[test]
 fn sleepers_do_not_hold_up_the_end() {
     watched(|| {
         for procs in PROCS {
             let rt = runtime(procs);
-            let sleepers: Vec<_> = (0..20).map(|_| rt.spawn(|| time::sleep(LONG))).collect();
+            let how_long = |i| if i % 2 == 0 { LONG } else { Duration::MAX };
+            let sleepers: Vec<_> = (0..20).map(|i| rt.spawn(move || time::sleep(how_long(i)))).collect();
             until(|| rt.metrics().parks >= 20);
             drop(rt);
             sleepers.into_iter().for_each(|s| assert!(s.join().is_err()));
