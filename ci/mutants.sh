@@ -171,7 +171,7 @@ mutant timer-fires-early src/timer/mod.rs timers \
 mutant timer-sweep-takes-the-living src/timer/mod.rs timers::a_sweep \
     'entry.who.ticket().look() == Seen::Waiting(entry.epoch)' \
     'entry.who.ticket().look() == Seen::Claimed'
-mutant timer-sweep-untold src/timer/mod.rs timers::a_sweep \
+mutant timer-sweep-untold src/timer/mod.rs timers::what \
     'heap.retain(|entry| entry.who.ticket().look() == Seen::Waiting(entry.epoch));
         self.publish(&heap);' \
     'heap.retain(|entry| entry.who.ticket().look() == Seen::Waiting(entry.epoch));'

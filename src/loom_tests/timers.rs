@@ -159,3 +159,20 @@ fn the_earliest_is_told() {
         assert_eq!(timers.earliest(), Deadline::NEVER);
     });
 }
+
+/// When nothing is left after a sweep, nobody is to get up for it.
+#[test]
+fn what_a_sweep_leaves_is_told() {
+    model(3, || {
+        let (timers, sleeper) = (Arc::new(Timers::new()), Sleeper::new());
+        let other = thread::spawn({
+            let timers = Arc::clone(&timers);
+            move || fire(&timers, at(1))
+        });
+        let epoch = sleeper.park(&timers, at(5));
+        assert!(sleeper.hand(epoch));
+        timers.forget();
+        other.join().unwrap();
+        assert_eq!(timers.earliest(), Deadline::NEVER);
+    });
+}

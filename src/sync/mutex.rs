@@ -154,18 +154,23 @@ impl<T> Mutex<T> {
 impl RawMutex {
     #[inline(always)]
     fn lock(&self) {
-        // ORDER: pairs with the release in `unlock`.
-        if let Err(state) = self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed) {
+        if let Err(state) = self.lock_now() {
             self.lock_contended(state, Deadline::NEVER);
         }
     }
 
     fn lock_timeout(&self, time: Duration) -> bool {
-        // ORDER: as in `lock`.
-        match self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed) {
+        match self.lock_now() {
             Ok(_) => true,
             Err(state) => self.lock_contended(state, Deadline::after(time)),
         }
+    }
+
+    /// Takes it if nobody has it or waits. Otherwise says how it stands.
+    #[inline(always)]
+    fn lock_now(&self) -> Result<u32, u32> {
+        // ORDER: pairs with the release in `unlock`.
+        self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)
     }
 
     /// Takes it if nobody has it and it is not about to be handed over. Bits may be set though it is free.
