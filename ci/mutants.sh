@@ -340,7 +340,7 @@ mutant mutex-gives-up-without-a-look src/sync/mutex.rs timed::one \
         self.try_lock()' \
     'finds nobody awake.
         !awake && self.try_lock()'
-mutant mutex-last-waiter-leaves-flags src/sync/mutex.rs 'timed::a_waiter timed::two' \
+mutant mutex-last-waiter-leaves-flags src/sync/mutex.rs timed::all_that \
     'unsafe { queue.unlink(node) };
         if queue.is_empty() {' \
     'unsafe { queue.unlink(node) };

@@ -165,8 +165,8 @@ fn lingers(mutex: &Mutex<u32>) {
 /// What all have added is there, and no flag is left behind.
 fn check(mutex: &Mutex<u32>, all: impl IntoIterator<Item = thread::JoinHandle<u32>>, mine: u32) {
     let added: u32 = all.into_iter().map(|other| other.join().unwrap()).sum();
-    assert!(mutex.is_at_rest());
-    assert_eq!(*mutex.lock(), added + mine);
+    assert_eq!(mutex.flags(), 0);
+    assert_eq!(*mutex.try_lock().expect("at rest it is free"), added + mine);
 }
 
 /// It gives up as it is woken, or as the mutex is handed to it: what that was for is not lost.
@@ -177,6 +177,19 @@ fn a_waiter_gives_up_as_it_gets_the_mutex() {
         let hurried = locks_soon(&mutex, 2 * SOON);
         (0..2).for_each(|_| lingers(&mutex));
         check(&mutex, [hurried], 2);
+    });
+}
+
+/// Two have given up while the mutex was held throughout: it is as if nobody had been there.
+#[test]
+fn all_that_gave_up_are_forgotten() {
+    timed_model(2, |_| {
+        let mutex = Arc::new(Mutex::new(0));
+        let guard = mutex.lock();
+        let hurried = [locks_soon(&mutex, 2 * SOON), locks_soon(&mutex, SOON)];
+        let added = hurried.map(|h| h.join().unwrap());
+        assert_eq!((added, mutex.flags()), ([0, 0], 0));
+        drop(guard);
     });
 }
 

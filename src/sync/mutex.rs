@@ -140,10 +140,10 @@ impl<T> Mutex<T> {
         unsafe { &mut *self.value.get_mut() }
     }
 
-    /// Unlocked, and as if nobody had ever waited.
+    /// What is set besides LOCKED: nothing, if nobody waits.
     #[cfg(test)]
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.raw.state.load(Ordering::Relaxed) == 0
+    pub(crate) fn flags(&self) -> u32 {
+        self.raw.state.load(Ordering::Relaxed) & !LOCKED
     }
 
     fn guard(&self) -> MutexGuard<'_, T> {
@@ -442,7 +442,8 @@ mod tests {
         let mutex = Mutex::new(());
         let guard = mutex.lock();
         assert!(mutex.lock_timeout(Duration::from_millis(2)).is_none());
+        assert_eq!(mutex.flags(), 0);
         drop(guard);
-        assert!(mutex.is_at_rest());
+        assert!(mutex.try_lock().is_some());
     }
 }

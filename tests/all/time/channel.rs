@@ -12,11 +12,11 @@ fn after_delivers_once_the_moment_it_was_due() {
         let before = Instant::now() + 2 * MS;
         let rx = time::after(2 * MS);
         let after = Instant::now() + 2 * MS;
-        assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
         let fired = rx.recv().unwrap();
         assert!((before..=after).contains(&fired) && Instant::now() >= fired);
         assert_eq!(rx.recv_timeout(2 * MS), Err(RecvTimeoutError::Timeout), "open and empty");
         assert!(!rx.is_closed());
+        assert_eq!(time::after(LONG).try_recv(), Err(TryRecvError::Empty));
     });
 }
 
@@ -50,12 +50,12 @@ fn no_time_is_there_at_once_and_too_much_never() {
 #[test]
 fn a_limit_on_a_timer_channel() {
     everywhere(|| {
-        let rx = time::after(4 * MS);
+        let rx = time::after(LONG);
         let began = Instant::now();
         assert_eq!(rx.recv_timeout(MS), Err(RecvTimeoutError::Timeout));
         assert!(began.elapsed() >= MS);
         assert_eq!(rx.recv_deadline(began), Err(RecvTimeoutError::Timeout));
-        assert!(rx.recv_deadline(began + LONG).is_ok());
+        assert!(time::after(2 * MS).recv_deadline(began + LONG).is_ok());
     });
 }
 
@@ -119,20 +119,20 @@ fn dropped_ones_cost_nothing() {
 fn a_dead_receiver_is_passed_by() {
     watched(|| {
         for procs in PROCS {
-            let rx = time::after(10 * MS);
+            let rx = time::after(30 * MS);
             let rt = runtime(procs);
             let ghost = rt.spawn({
                 let rx = rx.clone();
                 move || rx.recv()
             });
-            until(|| rt.metrics().parks >= 1);
+            until(|| rt.metrics().parks >= 1 || ghost.is_finished());
             let heir = std::thread::spawn({
                 let rx = rx.clone();
-                move || rx.recv()
+                move || rx.recv_timeout(100 * MS)
             });
             drop(rt);
-            let got = heir.join().unwrap().is_ok() as usize + ghost.join().is_ok_and(|r| r.is_ok()) as usize;
-            assert_eq!(got, 1);
+            // (On a slow machine the ghost got it before it died.)
+            assert_ne!(heir.join().unwrap().is_ok(), ghost.join().is_ok_and(|received| received.is_ok()));
             assert!(rx.close());
         }
     });
