@@ -10,12 +10,16 @@
 mod chan;
 mod drop;
 mod idle;
+mod keeper;
 mod mutex;
 mod own;
 mod park;
 mod prim;
 mod procs;
 mod runq;
+mod timed;
+mod timer_chan;
+mod timers;
 mod waitgroup;
 
 use crate::prim::RaceCell;

@@ -4,7 +4,7 @@
 //! scheduler a moment is a [`Deadline`]: nanoseconds since the process first asked, in one word that fits an atomic.
 #![expect(unsafe_code, reason = "a system call")]
 
-use std::sync::OnceLock;
+use crate::prim::epoch;
 use std::time::{Duration, Instant};
 
 /// The monotonic clock.
@@ -17,11 +17,6 @@ pub(crate) fn now() -> Instant {
 pub(crate) fn sleep_precisely() {
     // SAFETY: changes a number of the calling thread's. A kernel that refuses is late as before.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
-}
-
-fn base() -> Instant {
-    static BASE: OnceLock<Instant> = OnceLock::new();
-    *BASE.get_or_init(now)
 }
 
 /// A moment by the monotonic clock, or never.
@@ -37,7 +32,7 @@ impl Deadline {
     }
 
     pub(crate) fn at(instant: Instant) -> Deadline {
-        let since = instant.saturating_duration_since(base());
+        let since = instant.saturating_duration_since(epoch());
         Deadline(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
     }
 
@@ -48,6 +43,17 @@ impl Deadline {
 
     pub(crate) fn plus(self, time: Duration) -> Deadline {
         Deadline(self.0.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// The same moment for users; not for [`Deadline::NEVER`].
+    pub(crate) fn instant(self) -> Instant {
+        epoch() + Duration::from_nanos(self.0)
+    }
+
+    /// Whether it is in the past. Never does not ask for the time.
+    #[inline]
+    pub(crate) fn has_passed(self) -> bool {
+        self != Deadline::NEVER && self <= Deadline::now()
     }
 
     /// The time left; None: it never comes.
