@@ -96,9 +96,9 @@ mutant sleep-without-fence src/sched/idle.rs idle::a_spinner_gives_up_as \
     ''
 mutant sleep-without-second-look src/sched/idle.rs idle::a_busy_m_goes \
     'if look() {
-            let mut lists' \
+            return self.get_up' \
     'if false && look() {
-            let mut lists'
+            return self.get_up'
 mutant stop-spinning-without-look src/sched/idle.rs idle::a_spinner_that_finds \
     'fetch_sub(Counts::SPIN, Ordering::SeqCst);
         self.wake_if(look)' \
@@ -128,11 +128,57 @@ mutant spinner-counted-out-late src/sched/idle.rs idle::a_spinner_gives_up_as \
         self.counts.fetch_sub(if spinning { Counts::SPIN } else { 0 }, Ordering::SeqCst);
         if found {'
 mutant bed-kept-in-the-list src/sched/idle.rs idle \
-    'lists.beds.swap_remove(at);' \
+    'self.beds.swap_remove(at);' \
     'let _ = at;'
 mutant close-without-flag src/sched/idle.rs idle::nobody_sleeps \
     'lists.closed = true;' \
     ''
+
+# The keeper.
+mutant keeper-sleeps-on src/sched/idle.rs keeper \
+    'bed.sleeper.sleep_for(until.left())' \
+    'bed.sleeper.sleep_for(None)'
+mutant keeper-still-said-to-be-there src/sched/idle.rs keeper \
+    'if self.is_keeper(bed) {
+            self.keeper = None;' \
+    'if self.is_keeper(bed) {'
+mutant keeper-never-displaced src/sched/idle.rs keeper::an_earlier \
+    '|keeper| keeper.1 <= until)' \
+    '|_| true)'
+mutant displaced-keeper-forgotten src/sched/idle.rs keeper \
+    'if let Some((other, _)) = lists.keeper.replace((Arc::clone(bed), until)) {
+            lists.beds.push(other);
+        }' \
+    'lists.keeper = Some((Arc::clone(bed), until));'
+mutant keeper-also-in-the-list src/sched/idle.rs keeper \
+    'keeper.1 <= until) || !lists.remove_bed(bed) {' \
+    'keeper.1 <= until) {'
+mutant close-forgets-the-keeper src/sched/idle.rs keeper::a_keeper_does \
+    'beds.extend(keeper);' \
+    'drop(keeper);'
+mutant nobody-keeps src/sched/idle.rs keeper \
+    'let until = deadline();' \
+    'let _ = deadline;
+        let until = Deadline::NEVER;'
+
+# Timers.
+mutant timer-fires-without-claim src/timer/mod.rs timers::it_is \
+    'if entry.who.ticket().claim(entry.epoch, Wake::Timeout) {' \
+    'if entry.who.ticket().claim(entry.epoch, Wake::Timeout) || true {'
+mutant timer-fires-early src/timer/mod.rs timers \
+    'heap.pop_expired(now.nanos())' \
+    'heap.pop_expired(u64::MAX)'
+mutant timer-sweep-takes-the-living src/timer/mod.rs timers::a_sweep \
+    'entry.who.ticket().look() == Seen::Waiting(entry.epoch)' \
+    'entry.who.ticket().look() == Seen::Claimed'
+mutant timer-sweep-untold src/timer/mod.rs timers::what \
+    'heap.retain(|entry| entry.who.ticket().look() == Seen::Waiting(entry.epoch));
+        self.publish(&heap);' \
+    'heap.retain(|entry| entry.who.ticket().look() == Seen::Waiting(entry.epoch));'
+mutant timer-untold src/timer/mod.rs timers \
+    'heap.push(when.nanos(), Entry { who, epoch });
+        self.publish(&heap);' \
+    'heap.push(when.nanos(), Entry { who, epoch });'
 
 # Run queues.
 mutant lrq-push-not-release src/runq/local.rs runq \
@@ -254,16 +300,10 @@ mutant closed-not-seen src/chan/core.rs chan::a_close_races \
     'if state.closed && self.cap > 9 {
             drop(state);'
 mutant unlocked-before-queued src/chan/core.rs chan::unbuffered \
-    'let node = Waiter::new(who, (&raw mut slot).cast());
-        // SAFETY: node and slot stay until we are woken, which takes the node off the queue. The lock is held.
-        unsafe {
-            state.receivers' \
-    'let node = Waiter::new(who, (&raw mut slot).cast());
+    'let node = Waiter::new(who, slot.as_mut_ptr().cast());' \
+    'let node = Waiter::new(who, slot.as_mut_ptr().cast());
         drop(state);
-        let mut state = self.state.lock();
-        // SAFETY: node and slot stay until we are woken, which takes the node off the queue. The lock is held.
-        unsafe {
-            state.receivers'
+        let mut state = self.state.lock();'
 mutant last-sender-counted-twice src/chan/handle.rs chan::the_last_sender \
     'self.0.senders.fetch_sub(1, Ordering::AcqRel) == 1' \
     '{
@@ -271,6 +311,69 @@ mutant last-sender-counted-twice src/chan/handle.rs chan::the_last_sender \
             self.0.senders.store(n - 1, Ordering::Release);
             n == 1
         }'
+
+mutant chan-timeout-not-unlinked src/chan/core.rs timed \
+    'queue(&mut self.state.lock()).unlink(NonNull::from(&node));' \
+    ''
+# Channels on which the clock sends.
+mutant clock-value-stays src/chan/timer.rs timer_chan \
+    'self.due = self.period.map(|period| next_tick(due, period, now));' \
+    'self.due = self.due.map(|due| self.period.map_or(due, |period| next_tick(due, period, now)));'
+mutant clock-looks-before-it-locks src/chan/timer.rs timer_chan::a_reset \
+    'let until = state.deadline().min(limit);' \
+    'let until = state.deadline().min(limit);
+            drop(state);
+            let mut state = self.0.lock();'
+mutant clock-reset-wakes-nobody src/chan/timer.rs timer_chan::a_reset \
+    'if earlier {' \
+    'if false && earlier {'
+mutant clock-reset-of-a-stopped-one-wakes-nobody src/chan/timer.rs timer_chan::a_reset \
+    'before.is_none_or(|before| due.is_none_or(|due| due < before))' \
+    'before.is_some_and(|before| due.is_none_or(|due| due < before))'
+mutant clock-close-wakes-nobody src/chan/timer.rs timer_chan::a_close \
+    'self.wake_all(Wake::Closed);' \
+    ''
+mutant clock-close-leaves-it-armed src/chan/timer.rs timer_chan::a_close \
+    'if !state.is_pending(Deadline::now()) {' \
+    'if false {'
+mutant clock-reset-after-close src/chan/timer.rs timer_chan::a_close \
+    'if state.closed { None } else { Some(Deadline::after(time)) }' \
+    'Some(Deadline::after(time))'
+mutant clock-timeout-not-unlinked src/chan/timer.rs timer_chan \
+    'self.0.lock().receivers.unlink(NonNull::from(&node));' \
+    ''
+
+# Ps that come and go, Ms that wait for a certain goroutine.
+mutant procs-count-forgotten src/sched/idle.rs procs::the_count \
+    'self.counts.fetch_add(change, Ordering::SeqCst);
+    }
+
+    /// A P that its M' \
+    'let _ = change;
+    }
+
+    /// A P that its M'
+mutant procs-new-ones-stay-retired src/sched/idle.rs procs::another_p \
+    'lists.ps.extend(back);' \
+    'lists.retired.extend(back);'
+mutant procs-at-home-after-the-close src/sched/idle.rs procs::nobody_waits \
+    'if lists.closed {
+                return None;
+            }
+            lists.at_home' \
+    'lists.at_home'
+mutant procs-forgotten-at-home src/sched/idle.rs procs::nobody_waits \
+    'beds.append(&mut lists.at_home);' \
+    ''
+mutant procs-handed-to-nobody src/sched/idle.rs procs::a_t \
+    'bed.wake_with(Some(p));
+    }
+
+    /// Puts a P back' \
+    'let _ = (bed, p);
+    }
+
+    /// Puts a P back'
 
 # Ownership of a P.
 mutant own-enter-without-fence src/sched/own.rs own \
@@ -330,6 +433,38 @@ mutant mutex-queues-beside-a-free-one src/sync/mutex.rs mutex \
 mutant mutex-handed-over-and-freed src/sync/mutex.rs mutex \
     'if node.is_some() && hand_over {' \
     'if false {'
+mutant mutex-gives-up-awake src/sync/mutex.rs timed::one \
+    'if awake {
+            self.state.fetch_and(!WOKEN, Ordering::Relaxed);
+        }' \
+    'let _ = awake;'
+mutant mutex-gives-up-without-a-look src/sync/mutex.rs timed::one \
+    'finds nobody awake.
+        self.try_lock()' \
+    'finds nobody awake.
+        !awake && self.try_lock()'
+mutant mutex-last-waiter-leaves-flags src/sync/mutex.rs timed::all_that \
+    'unsafe { queue.unlink(node) };
+        if queue.is_empty() {' \
+    'unsafe { queue.unlink(node) };
+        if false {'
+mutant mutex-any-waiter-takes-flags src/sync/mutex.rs 'timed::nobody timed::two' \
+    'unsafe { queue.unlink(node) };
+        if queue.is_empty() {' \
+    'unsafe { queue.unlink(node) };
+        {'
+mutant mutex-timeout-not-unlinked src/sync/mutex.rs timed \
+    'unsafe { queue.unlink(node) };' \
+    'let _ = node;'
+mutant mutex-handed-over-too-late src/sync/mutex.rs timed \
+    'state & LOCKED == 0 && (state & STARVING != 0 || state & (CONTENDED | WOKEN) == CONTENDED)' \
+    'state & STARVING != 0 || state & (CONTENDED | WOKEN | LOCKED) == CONTENDED'
+mutant mutex-handed-over-by-another src/sync/mutex.rs timed::nobody \
+    'let mut state = self.state.load(Ordering::Acquire);' \
+    'let mut state = self.state.load(Ordering::Relaxed);'
+mutant waitgroup-timeout-not-unlinked src/sync/waitgroup.rs timed::a_wait \
+    'self.0.waiters.lock().unlink(NonNull::from(&node));' \
+    ''
 mutant waitgroup-without-second-look src/sync/waitgroup.rs waitgroup::the_waiter \
     'if self.0.count.load(Ordering::Acquire) == 0 {
             drop(waiters);' \

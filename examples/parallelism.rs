@@ -3,37 +3,39 @@
 //! Whatever is done to a flight takes one unit of computing. On one P goroutines take turns and the units add up; on two
 //! Ps two run at the same time, so the pipeline's 12 units (Figure 1.18) take 7 (Figure 1.19), if two cores are free.
 
-#![expect(unsafe_code, reason = "making a runtime is the one unsafe call of a program")]
-#![expect(clippy::print_stdout, reason = "prints its results")]
+#![expect(
+    unsafe_code,
+    clippy::print_stdout,
+    reason = "making a runtime is the one unsafe call; prints its results"
+)]
 
 use clap::Parser;
 use sixtyone::{Runtime, chan, spawn};
 use std::hint::black_box;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Search and book flights on one P and on two.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only this kind
     #[arg(value_parser = KINDS.map(|(name, _)| name))]
     kind: Option<String>,
 }
 
-type Kind = (&'static str, fn() -> String);
-const KINDS: [Kind; 3] = [("task", task), ("data", data), ("pipeline", pipeline)];
+const KINDS: [(&str, fn() -> String); 3] = [("task", task), ("data", data), ("pipeline", pipeline)];
 const FARES: [u32; 6] = [310, 120, 480, 250, 99, 175];
 static BUSY: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
+/// The unit: less than the 10 ms of computing after which others go on beside a goroutine.
+const UNIT: Duration = Duration::from_millis(4);
+/// Steps of computing in it.
+static STEPS: AtomicUsize = AtomicUsize::new(0);
 
 /// Computes for a unit of time, without giving way, and passes the result on.
 fn unit<T>(result: T) -> T {
     MOST.fetch_max(BUSY.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-    let mut i = 0;
-    while i < 10_000_000 {
-        i = black_box(i) + 1;
-    }
+    (0..STEPS.load(Ordering::Relaxed)).for_each(|i| _ = black_box(i));
     BUSY.fetch_sub(1, Ordering::Relaxed);
     result
 }
@@ -61,9 +63,11 @@ fn pipeline() -> String {
 fn main() -> io::Result<()> {
     let only = Args::parse().kind;
     let start = Instant::now();
-    unit(());
-    let one = start.elapsed();
-    println!("unit of time: {one:.1?}");
+    while start.elapsed() < UNIT {
+        (0..1000).for_each(|i| _ = black_box(i));
+        STEPS.fetch_add(1000, Ordering::Relaxed);
+    }
+    println!("unit of time: {UNIT:?}");
     for (name, run) in KINDS.iter().filter(|(name, _)| only.as_ref().is_none_or(|only| only == name)) {
         for procs in [1, 2] {
             MOST.store(0, Ordering::Relaxed);
@@ -71,7 +75,7 @@ fn main() -> io::Result<()> {
             let rt = unsafe { Runtime::builder().gomaxprocs(procs).build() }?;
             let start = Instant::now();
             let result = rt.run(run);
-            let units = start.elapsed().div_duration_f64(one);
+            let units = start.elapsed().div_duration_f64(UNIT);
             let most = MOST.load(Ordering::Relaxed);
             println!("{name}, GOMAXPROCS {procs}: {result}; {units:.1} units, {most} at once");
         }

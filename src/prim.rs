@@ -110,6 +110,17 @@ pub(crate) fn now() -> Instant {
     return clock::now();
 }
 
+/// What moments are counted from: when the process first asked; in a model, when its execution began.
+pub(crate) fn epoch() -> Instant {
+    #[cfg(not(sixtyone_loom))]
+    {
+        static EPOCH: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        *EPOCH.get_or_init(now)
+    }
+    #[cfg(sixtyone_loom)]
+    clock::start()
+}
+
 /// A clock that goes by how often it is looked at, so that an execution can be repeated.
 #[cfg(sixtyone_loom)]
 pub(crate) mod clock {
@@ -131,6 +142,10 @@ pub(crate) mod clock {
     pub(crate) fn now() -> Instant {
         let tick = CLOCK.tick.load(Relaxed);
         CLOCK.start + Duration::from_millis(CLOCK.passed.fetch_add(tick, Relaxed))
+    }
+
+    pub(crate) fn start() -> Instant {
+        CLOCK.start
     }
 
     /// Called first thing in a model, on its first thread: what is lazily initialised must not order the others.

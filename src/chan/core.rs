@@ -7,19 +7,23 @@
 //!   until a sender has;
 //! - once `closed`, nobody queues any more and nothing is put into the buffer.
 //!
+//! A waiter may give up at a deadline. Then its ticket is lost to wakers, who pass its node by; it takes the lock, unlinks
+//! itself, and has its value, if it sends one, back in its slot.
+//!
 //! A value goes straight from frame to frame when a waiter is there. The winner of the waiter's ticket moves it, under the
 //! lock, then releases the lock and readies the waiter. No user code runs under the lock: values are moved, never dropped.
 //!
 //! The models (`loom_tests::chan`) run this file as it is, with loom's threads as waiters.
 #![expect(unsafe_code, reason = "moves values between frames")]
 
-use super::error::{RecvError, SendError, TryRecvError, TrySendError};
+use super::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 use crate::g::WaitReason;
 use crate::g::ticket::Wake;
 use crate::g::waiter::{Waiter, Who};
 use crate::prim::{Lock, LockGuard, Rank};
-use crate::sched::park::{READY_BATCH, claim_batch, me, park, ready, ready_all};
+use crate::sched::park::{READY_BATCH, claim_batch, me, park_until, ready, ready_all};
 use crate::sched::waitq::WaitQueue;
+use crate::sys::clock::Deadline;
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -43,18 +47,21 @@ pub(super) struct Chan<T> {
     state: Lock<State<T>>,
 }
 
+/// The state with its lock held.
+type Held<'a, T> = LockGuard<'a, State<T>>;
+
 /// How a send that cannot go on now ends.
 enum Sent<'a, T> {
     Done,
     Closed(T),
-    Full(T, LockGuard<'a, State<T>>),
+    Full(T, Held<'a, T>),
 }
 
 /// The same for a receive.
 enum Received<'a, T> {
     Value(T),
     Closed,
-    Empty(LockGuard<'a, State<T>>),
+    Empty(Held<'a, T>),
 }
 
 impl<T> Chan<T> {
@@ -66,23 +73,53 @@ impl<T> Chan<T> {
     }
 
     pub(super) fn send(&self, value: T) -> Result<(), SendError<T>> {
-        let (value, mut state) = match self.send_now(value) {
+        let (value, state) = match self.send_now(value) {
             Sent::Done => return Ok(()),
             Sent::Closed(value) => return Err(SendError(value)),
             Sent::Full(value, state) => (value, state),
         };
         let mut slot = MaybeUninit::new(value);
-        let who = me();
-        let node = Waiter::new(who, (&raw mut slot).cast());
-        // SAFETY: node and slot stay until we are woken, which takes the node off the queue. The lock is held.
-        unsafe {
-            state.senders.push_back(NonNull::from(&node));
-            match park(who, state.into_raw(), WaitReason::ChanSend, self.address()) {
-                Wake::Handed => Ok(()),
-                // Nobody won the value: it is still ours.
-                _ => Err(SendError(slot.assume_init_read())),
-            }
+        // SAFETY: the slot is full.
+        match unsafe { self.wait_to_send(state, &mut slot, Deadline::NEVER) } {
+            Wake::Handed => Ok(()),
+            // SAFETY: nobody has won the value: it is still ours.
+            _ => Err(SendError(unsafe { slot.assume_init_read() })),
         }
+    }
+
+    /// Waits until the moment that `limit` tells; it is asked only if there is something to wait for.
+    pub(super) fn send_until(
+        &self,
+        value: T,
+        limit: impl FnOnce() -> Deadline,
+    ) -> Result<(), SendTimeoutError<T>> {
+        let (value, state) = match self.send_now(value) {
+            Sent::Done => return Ok(()),
+            Sent::Closed(value) => return Err(SendTimeoutError::Closed(value)),
+            Sent::Full(value, state) => (value, state),
+        };
+        let until = limit();
+        if until.has_passed() {
+            drop(state);
+            return Err(SendTimeoutError::Timeout(value));
+        }
+        let mut slot = MaybeUninit::new(value);
+        // SAFETY: the slot is full.
+        match unsafe { self.wait_to_send(state, &mut slot, until) } {
+            Wake::Handed => Ok(()),
+            // SAFETY: nobody has won the value, here and below: it is still ours.
+            Wake::Timeout => Err(SendTimeoutError::Timeout(unsafe { slot.assume_init_read() })),
+            // SAFETY: as above.
+            _ => Err(SendTimeoutError::Closed(unsafe { slot.assume_init_read() })),
+        }
+    }
+
+    /// # Safety
+    /// The slot is full.
+    #[inline(always)]
+    unsafe fn wait_to_send(&self, state: Held<'_, T>, slot: &mut MaybeUninit<T>, until: Deadline) -> Wake {
+        // SAFETY: the caller vouches.
+        unsafe { self.wait_in(state, |state| &mut state.senders, slot, WaitReason::ChanSend, until) }
     }
 
     pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
@@ -119,23 +156,43 @@ impl<T> Chan<T> {
     }
 
     pub(super) fn recv(&self) -> Result<T, RecvError> {
-        let mut state = match self.recv_now() {
+        let state = match self.recv_now() {
             Received::Value(value) => return Ok(value),
             Received::Closed => return Err(RecvError),
             Received::Empty(state) => state,
         };
-        let mut slot = MaybeUninit::<T>::uninit();
-        let who = me();
-        let node = Waiter::new(who, (&raw mut slot).cast());
-        // SAFETY: node and slot stay until we are woken, which takes the node off the queue. The lock is held.
-        unsafe {
-            state.receivers.push_back(NonNull::from(&node));
-            match park(who, state.into_raw(), WaitReason::ChanReceive, self.address()) {
-                // The sender that won us has written it.
-                Wake::Handed => Ok(slot.assume_init_read()),
-                _ => Err(RecvError),
-            }
+        let mut slot = MaybeUninit::uninit();
+        match self.wait_to_receive(state, &mut slot, Deadline::NEVER) {
+            // SAFETY: the sender that won us has written it.
+            Wake::Handed => Ok(unsafe { slot.assume_init_read() }),
+            _ => Err(RecvError),
         }
+    }
+
+    /// Waits until the moment that `limit` tells; it is asked only if there is something to wait for.
+    pub(super) fn recv_until(&self, limit: impl FnOnce() -> Deadline) -> Result<T, RecvTimeoutError> {
+        let state = match self.recv_now() {
+            Received::Value(value) => return Ok(value),
+            Received::Closed => return Err(RecvTimeoutError::Closed),
+            Received::Empty(state) => state,
+        };
+        let until = limit();
+        if until.has_passed() {
+            return Err(RecvTimeoutError::Timeout);
+        }
+        let mut slot = MaybeUninit::uninit();
+        match self.wait_to_receive(state, &mut slot, until) {
+            // SAFETY: the sender that won us has written it.
+            Wake::Handed => Ok(unsafe { slot.assume_init_read() }),
+            Wake::Timeout => Err(RecvTimeoutError::Timeout),
+            _ => Err(RecvTimeoutError::Closed),
+        }
+    }
+
+    #[inline(always)]
+    fn wait_to_receive(&self, state: Held<'_, T>, slot: &mut MaybeUninit<T>, until: Deadline) -> Wake {
+        // SAFETY: not the queue of senders.
+        unsafe { self.wait_in(state, |state| &mut state.receivers, slot, WaitReason::ChanReceive, until) }
     }
 
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
@@ -172,6 +229,32 @@ impl<T> Chan<T> {
             Some(value) => Received::Value(value),
             None if state.closed => Received::Closed,
             None => Received::Empty(state),
+        }
+    }
+
+    /// Queues up, with a slot for the value, and waits. Whatever the answer is, the caller is off the queue.
+    ///
+    /// # Safety
+    /// In the queue of senders the slot is full.
+    #[inline(always)]
+    unsafe fn wait_in(
+        &self,
+        mut state: Held<'_, T>,
+        queue: impl Fn(&mut State<T>) -> &mut WaitQueue,
+        slot: &mut MaybeUninit<T>,
+        reason: WaitReason,
+        until: Deadline,
+    ) -> Wake {
+        let who = me();
+        let node = Waiter::new(who, slot.as_mut_ptr().cast());
+        // SAFETY: node and slot stay until we are woken, which takes the node off the queue, or have taken it off. The lock is held.
+        unsafe {
+            queue(&mut state).push_back(NonNull::from(&node));
+            let why = park_until(who, state.into_raw(), reason, self.address(), until);
+            if why == Wake::Timeout {
+                queue(&mut self.state.lock()).unlink(NonNull::from(&node));
+            }
+            why
         }
     }
 

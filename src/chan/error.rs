@@ -16,6 +16,15 @@ pub enum TrySendError<T> {
     Closed(T),
 }
 
+/// [`send_timeout`](super::Sender::send_timeout) or [`send_deadline`](super::Sender::send_deadline) failed. Carries the value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SendTimeoutError<T> {
+    /// The buffer was full for all that time; or, unbuffered, no receiver came.
+    Timeout(T),
+    /// The channel is closed.
+    Closed(T),
+}
+
 /// [`recv`](super::Receiver::recv) failed: the channel is closed and empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvError;
@@ -25,6 +34,15 @@ pub struct RecvError;
 pub enum TryRecvError {
     /// Nothing is there now.
     Empty,
+    /// The channel is closed and empty.
+    Closed,
+}
+
+/// [`recv_timeout`](super::Receiver::recv_timeout) or [`recv_deadline`](super::Receiver::recv_deadline) failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecvTimeoutError {
+    /// Nothing came in that time.
+    Timeout,
     /// The channel is closed and empty.
     Closed,
 }
@@ -45,6 +63,15 @@ impl<T> TrySendError<T> {
     }
 }
 
+impl<T> SendTimeoutError<T> {
+    /// The value that was not sent.
+    pub fn into_inner(self) -> T {
+        match self {
+            SendTimeoutError::Timeout(value) | SendTimeoutError::Closed(value) => value,
+        }
+    }
+}
+
 impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SendError(..)")
@@ -56,6 +83,15 @@ impl<T> fmt::Debug for TrySendError<T> {
         f.write_str(match self {
             TrySendError::Full(_) => "Full(..)",
             TrySendError::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<T> fmt::Debug for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SendTimeoutError::Timeout(_) => "Timeout(..)",
+            SendTimeoutError::Closed(_) => "Closed(..)",
         })
     }
 }
@@ -75,6 +111,15 @@ impl<T> fmt::Display for TrySendError<T> {
     }
 }
 
+impl<T> fmt::Display for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SendTimeoutError::Timeout(_) => "timed out sending on a full channel",
+            SendTimeoutError::Closed(_) => "sending on a closed channel",
+        })
+    }
+}
+
 impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("receiving on an empty and closed channel")
@@ -90,10 +135,21 @@ impl fmt::Display for TryRecvError {
     }
 }
 
+impl fmt::Display for RecvTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RecvTimeoutError::Timeout => "timed out receiving on an empty channel",
+            RecvTimeoutError::Closed => "receiving on an empty and closed channel",
+        })
+    }
+}
+
 impl<T> Error for SendError<T> {}
 impl<T> Error for TrySendError<T> {}
+impl<T> Error for SendTimeoutError<T> {}
 impl Error for RecvError {}
 impl Error for TryRecvError {}
+impl Error for RecvTimeoutError {}
 
 impl<T> From<SendError<T>> for TrySendError<T> {
     fn from(e: SendError<T>) -> TrySendError<T> {
@@ -104,5 +160,17 @@ impl<T> From<SendError<T>> for TrySendError<T> {
 impl From<RecvError> for TryRecvError {
     fn from(_: RecvError) -> TryRecvError {
         TryRecvError::Closed
+    }
+}
+
+impl<T> From<SendError<T>> for SendTimeoutError<T> {
+    fn from(e: SendError<T>) -> SendTimeoutError<T> {
+        SendTimeoutError::Closed(e.0)
+    }
+}
+
+impl From<RecvError> for RecvTimeoutError {
+    fn from(_: RecvError) -> RecvTimeoutError {
+        RecvTimeoutError::Closed
     }
 }

@@ -1,18 +1,15 @@
-//! Both ends of a channel as users hold them, counted so that the last one to go closes it.
+//! Both ends of a channel as users hold them.
 #![forbid(unsafe_code)]
 
-use super::core::Chan;
-use super::error::{RecvError, SendError, TryRecvError, TrySendError};
-use crate::prim::atomic::{AtomicUsize, Ordering};
+use super::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+use super::iter::{Iter, TryIter};
+use super::source::{Counted, Source};
+use super::timer::TimerChan;
+use crate::prim::atomic::Ordering;
+use crate::sys::clock::Deadline;
 use std::fmt;
-use std::iter::FusedIterator;
 use std::sync::Arc;
-
-struct Counted<T> {
-    chan: Chan<T>,
-    senders: AtomicUsize,
-    receivers: AtomicUsize,
-}
+use std::time::{Duration, Instant};
 
 /// A channel without a buffer: a send returns when a receiver has taken the value.
 ///
@@ -38,9 +35,8 @@ pub fn unbuffered<T>() -> (Sender<T>, Receiver<T>) {
 /// assert_eq!(rx.recv(), Ok(61));
 /// ```
 pub fn buffered<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
-    let chan = Counted { chan: Chan::new(cap), senders: AtomicUsize::new(1), receivers: AtomicUsize::new(1) };
-    let chan = Arc::new(chan);
-    (Sender(Arc::clone(&chan)), Receiver(chan))
+    let chan = Counted::new(cap);
+    (Sender(Arc::clone(&chan)), Receiver(Source::Senders(chan)))
 }
 
 /// A channel that holds any number of values: a send never waits.
@@ -55,12 +51,23 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     buffered(usize::MAX)
 }
 
+/// A channel on which nothing ever arrives, and which stays open: for an arm of a choice that is not to be taken.
+///
+/// ```
+/// use sixtyone::chan::{self, TryRecvError};
+/// assert_eq!(chan::never::<u8>().try_recv(), Err(TryRecvError::Empty));
+/// ```
+pub fn never<T>() -> Receiver<T> {
+    // The one sender that is counted does not exist.
+    Receiver(Source::Senders(Counted::new(0)))
+}
+
 /// The sending end of a channel. Cloning it makes another; the last one's drop closes the channel.
 pub struct Sender<T>(Arc<Counted<T>>);
 
 /// The receiving end of a channel. Cloning it makes another; the last one's drop closes the channel and drops what is
-/// buffered.
-pub struct Receiver<T>(Arc<Counted<T>>);
+/// buffered. Those of [`time`](crate::time) have no senders: the clock sends.
+pub struct Receiver<T>(Source<T>);
 
 impl<T> Sender<T> {
     /// Sends a value, waiting for a receiver or for room in the buffer. Blocks.
@@ -78,6 +85,42 @@ impl<T> Sender<T> {
         self.0.chan.send(value)
     }
 
+    /// Sends a value, waiting for a receiver or for room in the buffer, for `time` at most. Blocks.
+    ///
+    /// With a zero time it does not wait, and with one too long for the clock it waits for ever.
+    ///
+    /// # Errors
+    /// Neither came in that time, or the channel is, or gets, closed; the value comes back.
+    ///
+    /// ```
+    /// use sixtyone::chan::{self, SendTimeoutError};
+    /// use std::time::Duration;
+    /// let (tx, _rx) = chan::unbuffered();
+    /// assert_eq!(tx.send_timeout(61, Duration::from_millis(1)), Err(SendTimeoutError::Timeout(61)));
+    /// ```
+    pub fn send_timeout(&self, value: T, time: Duration) -> Result<(), SendTimeoutError<T>> {
+        self.0.chan.send_until(value, || Deadline::after(time))
+    }
+
+    /// Sends a value, waiting for a receiver or for room in the buffer, until a moment at most. Blocks.
+    ///
+    /// When that has passed it does not wait.
+    ///
+    /// # Errors
+    /// As [`send_timeout`](Sender::send_timeout).
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// let (tx, rx) = sixtyone::chan::buffered(1);
+    /// let until = Instant::now() + Duration::from_millis(1);
+    /// assert_eq!(tx.send_deadline(61, until), Ok(()));
+    /// assert_eq!(tx.send_deadline(62, until).unwrap_err().into_inner(), 62);
+    /// assert_eq!(rx.recv(), Ok(61));
+    /// ```
+    pub fn send_deadline(&self, value: T, until: Instant) -> Result<(), SendTimeoutError<T>> {
+        self.0.chan.send_until(value, || Deadline::at(until))
+    }
+
     /// Sends a value if that is possible without waiting.
     ///
     /// # Errors
@@ -89,13 +132,56 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
+    /// What the clock sends on `chan`, made a `T` by `value`.
+    pub(crate) fn of_clock(chan: Arc<TimerChan>, value: fn(Instant) -> T) -> Receiver<T> {
+        Receiver(Source::Clock(chan, value))
+    }
+
     /// Receives a value, waiting for one. Blocks.
     ///
     /// # Errors
     /// The channel is closed and empty.
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.0.chan.recv()
+        self.0.recv()
+    }
+
+    /// Receives a value, waiting for one for `time` at most. Blocks.
+    ///
+    /// With a zero time it takes what is there now, and with one too long for the clock it waits for ever.
+    ///
+    /// # Errors
+    /// Nothing came in that time, or the channel is, or gets, closed and empty.
+    ///
+    /// ```
+    /// use sixtyone::chan::{self, RecvTimeoutError};
+    /// use std::time::Duration;
+    /// let (tx, rx) = chan::buffered(1);
+    /// assert_eq!(rx.recv_timeout(Duration::from_millis(1)), Err(RecvTimeoutError::Timeout));
+    /// tx.send(61).unwrap();
+    /// assert_eq!(rx.recv_timeout(Duration::ZERO), Ok(61));
+    /// ```
+    pub fn recv_timeout(&self, time: Duration) -> Result<T, RecvTimeoutError> {
+        self.0.recv_until(|| Deadline::after(time))
+    }
+
+    /// Receives a value, waiting for one until a moment at most. Blocks.
+    ///
+    /// When that has passed it takes what is there now.
+    ///
+    /// # Errors
+    /// As [`recv_timeout`](Receiver::recv_timeout).
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// let (tx, rx) = sixtyone::chan::unbuffered();
+    /// drop(tx);
+    /// let until = Instant::now() + Duration::from_secs(61);
+    /// assert!(rx.recv_deadline(until).is_err_and(|e| e == sixtyone::chan::RecvTimeoutError::Closed));
+    /// # let _: &sixtyone::chan::Receiver<u8> = &rx;
+    /// ```
+    pub fn recv_deadline(&self, until: Instant) -> Result<T, RecvTimeoutError> {
+        self.0.recv_until(|| Deadline::at(until))
     }
 
     /// Receives a value if that is possible without waiting.
@@ -104,7 +190,7 @@ impl<T> Receiver<T> {
     /// Empty now, or closed and empty for good.
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.0.chan.try_recv()
+        self.0.try_recv()
     }
 
     /// The values, until the channel is closed and empty. Blocks between them.
@@ -119,22 +205,25 @@ impl<T> Receiver<T> {
 }
 
 macro_rules! both_ends {
-    ($end:ident, $name:literal, $count:ident) => {
+    ($end:ident, $name:literal, |$this:ident| $chan:expr) => {
         impl<T> $end<T> {
             /// Closes the channel: further sends fail, what is buffered can still be received, whoever waits goes on.
             /// False if it was closed already.
             pub fn close(&self) -> bool {
-                self.0.chan.close()
+                let $this = self;
+                $chan.close()
             }
 
             /// Whether the channel is closed.
             pub fn is_closed(&self) -> bool {
-                self.0.chan.is_closed()
+                let $this = self;
+                $chan.is_closed()
             }
 
             /// How many values are buffered: 0 for an unbuffered channel.
             pub fn len(&self) -> usize {
-                self.0.chan.len()
+                let $this = self;
+                $chan.len()
             }
 
             /// Whether nothing is buffered: always true for an unbuffered channel.
@@ -149,14 +238,8 @@ macro_rules! both_ends {
 
             /// How many values the buffer holds at most; None: any number.
             pub fn capacity(&self) -> Option<usize> {
-                self.0.chan.capacity()
-            }
-        }
-
-        impl<T> Clone for $end<T> {
-            fn clone(&self) -> Self {
-                self.0.$count.fetch_add(1, Ordering::Relaxed);
-                $end(Arc::clone(&self.0))
+                let $this = self;
+                $chan.capacity()
             }
         }
 
@@ -172,8 +255,21 @@ macro_rules! both_ends {
     };
 }
 
-both_ends!(Sender, "Sender", senders);
-both_ends!(Receiver, "Receiver", receivers);
+both_ends!(Sender, "Sender", |this| this.0.chan);
+both_ends!(Receiver, "Receiver", |this| this.0);
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.0.senders.fetch_add(1, Ordering::Relaxed);
+        Sender(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        Receiver(self.0.clone())
+    }
+}
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
@@ -181,67 +277,5 @@ impl<T> Drop for Sender<T> {
         if self.0.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.chan.close();
         }
-    }
-}
-
-impl<T> Drop for Receiver<T> {
-    fn drop(&mut self) {
-        // ORDER: as above.
-        if self.0.receivers.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.chan.close();
-            self.0.chan.clear();
-        }
-    }
-}
-
-/// See [`Receiver::iter`].
-#[derive(Debug)]
-pub struct Iter<'a, T>(&'a Receiver<T>);
-
-/// See [`Receiver::try_iter`].
-#[derive(Debug)]
-pub struct TryIter<'a, T>(&'a Receiver<T>);
-
-/// The values, until the channel is closed and empty: `for value in rx`. Blocks between them.
-#[derive(Debug)]
-pub struct IntoIter<T>(Receiver<T>);
-
-impl<T> Iterator for Iter<'_, T> {
-    type Item = T;
-    fn next(&mut self) -> Option<T> {
-        self.0.recv().ok()
-    }
-}
-
-impl<T> Iterator for TryIter<'_, T> {
-    type Item = T;
-    fn next(&mut self) -> Option<T> {
-        self.0.try_recv().ok()
-    }
-}
-
-impl<T> Iterator for IntoIter<T> {
-    type Item = T;
-    fn next(&mut self) -> Option<T> {
-        self.0.recv().ok()
-    }
-}
-
-impl<T> FusedIterator for Iter<'_, T> {}
-impl<T> FusedIterator for IntoIter<T> {}
-
-impl<'a, T> IntoIterator for &'a Receiver<T> {
-    type Item = T;
-    type IntoIter = Iter<'a, T>;
-    fn into_iter(self) -> Iter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<T> IntoIterator for Receiver<T> {
-    type Item = T;
-    type IntoIter = IntoIter<T>;
-    fn into_iter(self) -> IntoIter<T> {
-        IntoIter(self)
     }
 }

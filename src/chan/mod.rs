@@ -8,6 +8,10 @@
 //! fail and give the value back (Go panics); what was buffered can still be received. A value is never lost and never
 //! received twice, whatever races.
 //!
+//! Sends and receives may be limited to a time ([`Sender::send_timeout`], [`Receiver::recv_timeout`]), or to a moment; with a
+//! limit that has passed they take what is there. A receiver on which the time arrives comes from [`time`](crate::time): it has
+//! no senders, room for one value, and several that wait on it get that in no particular order.
+//!
 //! ```
 //! # // SAFETY: no thread-locals here.
 //! # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
@@ -21,6 +25,11 @@
 mod core;
 mod error;
 mod handle;
+mod iter;
+mod source;
+mod timer;
 
-pub use error::{RecvError, SendError, TryRecvError, TrySendError};
-pub use handle::{IntoIter, Iter, Receiver, Sender, TryIter, buffered, unbounded, unbuffered};
+pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+pub use handle::{Receiver, Sender, buffered, never, unbounded, unbuffered};
+pub use iter::{IntoIter, Iter, TryIter};
+pub(crate) use timer::TimerChan;

@@ -237,6 +237,16 @@ impl Gp {
         self.g().flags.get()
     }
 
+    /// Whether it has never run.
+    ///
+    /// # Safety
+    /// One owner: the caller is it.
+    #[inline(always)]
+    pub(crate) unsafe fn is_fresh(&self) -> bool {
+        // SAFETY: the caller is the owner.
+        unsafe { *self.flags() & flag::FRESH != 0 }
+    }
+
     /// Fixed from spawn to the end of the slot's use. To others than the owner and the handle's: that of whoever has, or had,
     /// the slot.
     #[inline(always)]

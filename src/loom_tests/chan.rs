@@ -13,32 +13,32 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// How many values were made and dropped.
 #[derive(Default)]
-struct Count {
+pub(super) struct Count {
     made: AtomicUsize,
     dropped: AtomicUsize,
 }
 
-struct Value {
+pub(super) struct Value {
     id: u32,
     cell: RaceCell<()>,
     count: Arc<Count>,
 }
 
 impl Count {
-    fn value(self: &Arc<Self>, id: u32) -> Value {
+    pub(super) fn value(self: &Arc<Self>, id: u32) -> Value {
         self.made.fetch_add(1, Relaxed);
         let value = Value { id, cell: RaceCell::new(()), count: Arc::clone(self) };
         value.cell.get_mut();
         value
     }
 
-    fn check(&self) {
+    pub(super) fn check(&self) {
         assert_eq!(self.made.load(Relaxed), self.dropped.load(Relaxed), "each value is dropped once");
     }
 }
 
 impl Value {
-    fn open(self) -> u32 {
+    pub(super) fn open(self) -> u32 {
         self.cell.get_mut();
         self.id
     }
@@ -51,7 +51,7 @@ impl Drop for Value {
 }
 
 /// A thread that sends one value; it returns whether that was taken, and else has got it back.
-fn sends(tx: &Sender<Value>, count: &Arc<Count>, id: u32) -> thread::JoinHandle<bool> {
+pub(super) fn sends(tx: &Sender<Value>, count: &Arc<Count>, id: u32) -> thread::JoinHandle<bool> {
     let (tx, count) = (tx.clone(), Arc::clone(count));
     thread::spawn(move || match tx.send(count.value(id)) {
         Ok(()) => true,
@@ -62,7 +62,7 @@ fn sends(tx: &Sender<Value>, count: &Arc<Count>, id: u32) -> thread::JoinHandle<
     })
 }
 
-fn receives(rx: &Receiver<Value>) -> thread::JoinHandle<Option<u32>> {
+pub(super) fn receives(rx: &Receiver<Value>) -> thread::JoinHandle<Option<u32>> {
     let rx = rx.clone();
     thread::spawn(move || rx.recv().ok().map(Value::open))
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// An item of work.
 #[derive(Debug)]
-enum Work {
+pub(super) enum Work {
     Quick,
     /// Waits until a [`Work::Signals`] has run.
     Waits,
@@ -52,17 +52,17 @@ impl<T> Fifo for Queue<T> {
     }
 }
 
-struct Rt {
+pub(super) struct Rt {
     procs: usize,
-    idle: Idle,
-    grq: Global<Queue<Work>>,
+    pub(super) idle: Idle,
+    pub(super) grq: Global<Queue<Work>>,
     signal: Sleeper,
     /// Work not yet run.
     left: AtomicUsize,
 }
 
 impl Rt {
-    fn new(procs: usize, work: usize) -> Arc<Rt> {
+    pub(super) fn new(procs: usize, work: usize) -> Arc<Rt> {
         Arc::new(Rt {
             procs,
             idle: Idle::new(procs as u32),
@@ -72,29 +72,29 @@ impl Rt {
         })
     }
 
-    fn submit(self: &Arc<Self>, work: Work) {
+    pub(super) fn submit(self: &Arc<Self>, work: Work) {
         self.grq.push(work).expect("open");
         self.see_to(self.idle.wake());
     }
 
-    fn see_to(self: &Arc<Self>, woke: Woke) {
+    pub(super) fn see_to(self: &Arc<Self>, woke: Woke) {
         if let Woke::NeedsThread(p) = woke {
             self.start(p);
         }
     }
 
-    fn spawn(self: &Arc<Self>, f: impl FnOnce(&Arc<Self>) + 'static) -> thread::JoinHandle<()> {
+    pub(super) fn spawn(self: &Arc<Self>, f: impl FnOnce(&Arc<Self>) + 'static) -> thread::JoinHandle<()> {
         let rt = Arc::clone(self);
         thread::spawn(move || f(&rt))
     }
 
     /// An M that starts with a P, counted as spinning.
-    fn start(self: &Arc<Self>, p: PToken) -> thread::JoinHandle<()> {
+    pub(super) fn start(self: &Arc<Self>, p: PToken) -> thread::JoinHandle<()> {
         self.spawn(|rt| rt.schedule(&Arc::new(Bed::new()), p, true))
     }
 
     /// An M that has none.
-    fn acquire_and_schedule(self: &Arc<Self>) {
+    pub(super) fn acquire_and_schedule(self: &Arc<Self>) {
         let bed = Arc::new(Bed::new());
         if let Some((p, spinning)) = self.idle.acquire(&bed) {
             self.schedule(&bed, p, spinning);
@@ -109,7 +109,7 @@ impl Rt {
     }
 
     /// As `sched::find` and `sched::run` do.
-    fn schedule(self: &Arc<Self>, bed: &Arc<Bed>, mut p: PToken, mut spinning: bool) {
+    pub(super) fn schedule(self: &Arc<Self>, bed: &Arc<Bed>, mut p: PToken, mut spinning: bool) {
         loop {
             while let Some(work) = self.look() {
                 if std::mem::replace(&mut spinning, false) {
@@ -136,7 +136,7 @@ impl Rt {
         }
     }
 
-    fn check(&self) {
+    pub(super) fn check(&self) {
         assert_eq!(self.left.load(Relaxed), 0, "all work was run");
         assert!(self.look().is_none());
     }
@@ -342,10 +342,10 @@ fn the_counts_come_back() {
             }
         });
         rt.submit(Work::Quick);
-        while ran.load(Ordering::Acquire) == 0 || rt.idle.counts_seqcst().idle() == 0 {
+        while ran.load(Ordering::Acquire) == 0 || !rt.idle.all_idle() {
             thread::yield_now();
         }
-        let counts = rt.idle.counts_seqcst();
+        let counts = rt.idle.counts();
         assert_eq!((counts.idle(), counts.spinning()), (1, 0));
         rt.idle.close();
         m.join().unwrap();

@@ -10,12 +10,17 @@
 mod chan;
 mod drop;
 mod idle;
+mod keeper;
 mod mutex;
 mod own;
 mod park;
 mod poke;
 mod prim;
+mod procs;
 mod runq;
+mod timed;
+mod timer_chan;
+mod timers;
 mod waitgroup;
 
 use crate::prim::RaceCell;

@@ -25,6 +25,7 @@ use crate::g::status::End;
 use crate::g::ticket::{Seen, Ticket, Wake};
 use crate::g::{Gp, flag, slab};
 use crate::prim::yield_thread;
+use crate::runq::global::Fifo;
 use crate::sys::tls;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -28,6 +28,7 @@ use super::run::drop_spare;
 use super::runtime::Shared;
 use crate::g::Gp;
 use crate::prim::pause;
+use crate::runq::global::Fifo;
 use crate::runq::local::CAPACITY;
 use crate::sys::clock::Deadline;
 use std::num::NonZeroU32;

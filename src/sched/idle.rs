@@ -501,7 +501,8 @@ impl Idle {
         self.lists.lock().pop_bed()
     }
 
-    /// Back to sleep.
+    /// Back to sleep. The M may have looked for its bed meanwhile, because it had found work, and taken its absence for a P on the
+    /// way; so the caller then looks at the queues in its place ([`Idle::wake_if`]).
     pub(crate) fn put_bed(&self, bed: Arc<Bed>) {
         let mut lists = self.lists.lock();
         if lists.closed {

@@ -7,7 +7,7 @@
 
 use super::idle::{Bed, PToken};
 use super::own::Hold;
-use super::p::OwnedP;
+use super::p::{OwnedP, P};
 use super::runtime::{Kind, Shared};
 use crate::arch::fiber::Fiber;
 use crate::g::{G, Gp};
@@ -157,13 +157,12 @@ impl M {
         f(unsafe { (*self.p.get()).as_mut() })
     }
 
-    /// Whether nothing is queued at its P. A look at atomics that anybody may look at; of a P that is gone it tells as little as
-    /// of one whose queues fill a moment later.
+    /// Its P, from user code, for a look at what anybody may look at. It may be gone already; what is seen then is as old as
+    /// what changes a moment later.
     #[inline(always)]
-    pub(crate) fn queues_empty(&self) -> bool {
+    pub(crate) fn peek(&self) -> Option<&P> {
         // SAFETY: one thread, and nobody is inside: no other reference.
-        let p = unsafe { (*self.p.get()).as_deref() };
-        p.is_some_and(|p| p.next.is_empty() && !p.has_queued())
+        unsafe { (*self.p.get()).as_deref() }
     }
 
     /// From user code into the scheduler; see [`own`](super::own). False: the M has no P.

@@ -2,10 +2,10 @@
 //!
 //! To park under a lock:
 //! 1. [`me`] says who waits; the caller makes a [`Waiter`] node of it and queues it, under the queue's lock.
-//! 2. [`park`] switches to g0. Only there, with the registers saved, is the ticket armed and the lock released
+//! 2. [`park_until`] switches to g0. Only there, with the registers saved, is the ticket armed and the lock released
 //!    ([`commit`]). So whoever finds the node under the lock finds a waiter that is off its stack.
 //! 3. Whoever wins the ticket does its business with the node and calls [`ready`], once.
-//! 4. `park` returns why. A waiter whose waker did not dequeue it takes the lock again and unlinks itself.
+//! 4. It returns why. A waiter whose waker did not dequeue it takes the lock again and unlinks itself.
 //!
 //! A plain thread does the same with a [`Parker`] and sleeps instead of switching, so channels and locks work between
 //! threads and goroutines both ways. So does a goroutine that must not leave its thread ([`may_move`]): its M sleeps, having
@@ -16,6 +16,7 @@
 #![expect(unsafe_code, reason = "switches stacks; releases locks on the parked one's behalf")]
 
 use super::m::{Action, M};
+use super::p::P;
 use super::poke::{POKE, visited};
 use super::runtime::{Kind, Shared};
 use crate::arch;
@@ -26,8 +27,9 @@ use crate::g::{Gp, Heir, WaitReason};
 use crate::prim::RawLock;
 use crate::sys::clock::{Coarse, Deadline};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-/// Who would wait if the caller did. A thread's answer is good for one [`park`].
+/// Who would wait if the caller did. A thread's answer is good for one [`park_until`].
 #[inline]
 pub(crate) fn me() -> Who {
     match M::current().filter(|m| may_move(m)).and_then(|m| m.cur.get()) {
@@ -46,20 +48,11 @@ pub(super) fn may_move(m: &M) -> bool {
     !std::thread::panicking() || matches!(m.rt.kind, Kind::CurrentThread(_))
 }
 
-/// The caller has a waiter of its own in a queue under `lock`, which it holds. Waits; the lock is released.
+/// The caller has a waiter of its own in a queue under `lock`, which it holds. Waits; the lock is released. It waits until a
+/// moment at most: then this returns `Wake::Timeout`, and the node may still be in the queue.
 ///
 /// # Safety
 /// `lock` is held, and valid until the caller returns from here.
-#[inline]
-pub(crate) unsafe fn park(who: Who, lock: &RawLock, reason: WaitReason, object: *const ()) -> Wake {
-    // SAFETY: the caller vouches.
-    unsafe { park_with(who, lock, reason, object, Deadline::NEVER, None) }
-}
-
-/// Like [`park`], at most until a moment: then it returns `Wake::Timeout`, and the node may still be in the queue.
-///
-/// # Safety
-/// As [`park`].
 #[inline]
 pub(crate) unsafe fn park_until(
     who: Who,
@@ -76,7 +69,7 @@ pub(crate) unsafe fn park_until(
 /// is called in its place, with `object` and why it was woken.
 ///
 /// # Safety
-/// As [`park`], and `heir` may be called with `object` for as long as the caller's frame is there.
+/// As [`park_until`], and `heir` may be called with `object` for as long as the caller's frame is there.
 pub(crate) unsafe fn park_or_inherit(
     who: Who,
     lock: &RawLock,
@@ -137,6 +130,10 @@ fn forget_timer(gp: Gp) {
 
 /// Waits until a moment, if nothing else. Blocks; yields if that has passed.
 pub(crate) fn sleep_until(until: Deadline) {
+    if until == Deadline::NEVER {
+        park_if(me(), &|| true, WaitReason::Sleep, std::ptr::null());
+        return;
+    }
     if until <= Deadline::now() {
         return yield_now();
     }
@@ -157,7 +154,7 @@ pub(crate) fn sleep_until(until: Deadline) {
     }
 }
 
-/// Like [`park`], but what makes the waiter visible is `commit`, called once it is off its stack. On false it was
+/// Like [`park_until`], but what makes the waiter visible is `commit`, called once it is off its stack. On false it was
 /// not needed: the wait ends at once, with `Wake::Handed`.
 pub(crate) fn park_if<F: Fn() -> bool + Sync>(
     who: Who,
@@ -261,7 +258,7 @@ pub(super) unsafe fn leave(gp: Gp, action: Action) {
 /// Whether a busy wait of a microsecond may pay: what is waited for can happen meanwhile, and nothing else is to be run.
 pub(crate) fn may_spin() -> bool {
     match M::current() {
-        Some(m) => m.rt.max_spinning() > 0 && m.queues_empty(),
+        Some(m) => m.rt.max_spinning() > 0 && m.peek().is_some_and(|p| p.next.is_empty() && !p.has_queued()),
         None => true,
     }
 }
@@ -287,10 +284,22 @@ pub fn yield_now() {
     if !may_move(m) {
         return std::thread::yield_now();
     }
-    if !m.queues_empty() || m.rt.grq.len() > 0 || m.rt.closing() {
+    let alone = m.peek().is_some_and(|p| p.next.is_empty() && !p.has_queued() && !timers_due(p))
+        && m.rt.grq.len() == 0
+        && !m.rt.closing();
+    if !alone {
         // SAFETY: the caller is `gp`.
         unsafe { leave(gp, Action::Yield) };
     }
+}
+
+/// Whether somebody waits for a time that has come, in this P's timers; its M looks at them next.
+fn timers_due(p: &P) -> bool {
+    let due = p.timers.earliest().has_passed();
+    if due {
+        p.timers_due.store(true, Ordering::Relaxed);
+    }
+    due
 }
 
 /// Makes a waiter run again. The caller has won its ticket, and does not touch its node afterwards.

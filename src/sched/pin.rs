@@ -119,6 +119,7 @@ fn give_to_another(m: &M, gp: Gp) -> bool {
         }
         None => {
             rt.idle.put_bed(bed);
+            rt.wake_if_queued();
             false
         }
     }

@@ -114,6 +114,7 @@ fn consider(rt: &Arc<Shared>, seat: &Seat, mark: &Mark) -> bool {
                 rt.burners.fetch_sub(1, Ordering::Relaxed);
             }
             rt.idle.put_bed(bed);
+            rt.wake_if_queued();
         }
     }
     took.is_some()

@@ -13,9 +13,8 @@ use super::start;
 use super::stats::{Metrics, Stats};
 use super::sysmon::Sysmon;
 use crate::g::Gp;
-use crate::g::list::GList;
 use crate::prim::Sleeper;
-use crate::runq::global::Global;
+use crate::runq::global::{Fifo, Global, Queue};
 use crate::stack::{Class, GUARD};
 use crate::sys::mem::page_size;
 use crossbeam_utils::CachePadded;
@@ -74,7 +73,7 @@ pub(crate) struct Shared {
     /// An M has left its loop: for who waits in `close`.
     pub(crate) left: Sleeper,
     /// Goroutines that found the GRQ closed; see [`close`].
-    pub(crate) leftovers: Mutex<GList>,
+    pub(crate) leftovers: Mutex<Queue>,
     pub(crate) sysmon: Sysmon,
     /// What is done without a P.
     pub(crate) stats: CachePadded<Stats>,
@@ -121,7 +120,7 @@ impl Shared {
             takers: Mutex::new(()),
             burners: AtomicUsize::new(0),
             left: Sleeper::new(),
-            leftovers: Mutex::new(GList::new()),
+            leftovers: Mutex::new(Queue::default()),
             sysmon: Sysmon::new(),
             stats: CachePadded::new(Stats::default()),
         };
@@ -243,7 +242,7 @@ impl Shared {
     #[cold]
     fn overflow(&self, p: &mut OwnedP) {
         p.stats.overflows.add(1);
-        let mut half = GList::new();
+        let mut half = Queue::default();
         p.own().lrq.pop_half(|gp| half.push_back(gp));
         if let Err(mut half) = self.grq.push_all(half) {
             self.leftovers.lock().append(&mut half);

@@ -20,6 +20,11 @@
 //! before it releases that. The holder's `unlock` then sees CONTENDED; it wakes one, unless WOKEN says that one is awake
 //! who will, when it gets the mutex and unlocks it, or puts WOKEN out and queues, take up that duty.
 //!
+//! A waiter may give up at a deadline, on two ways. Out of the queue: it takes its node off under the queue's lock, and, if it
+//! was the last, CONTENDED and STARVING with it; an `unlock` that came first has passed it by, one that comes later finds
+//! nobody, or the mutex locked again. Awake, before it queues again: it puts WOKEN out, and then, since an `unlock` may have
+//! relied on it, looks once more whether the mutex is free.
+//!
 //! Why not always hand over: with a short critical section on two Ps that costs a switch each time.
 //!
 //! Contended by two Ps the word's cache line is the bottleneck (100 ns a transfer, 7 a hit), so each side touches it once:
@@ -108,6 +113,21 @@ impl<T> Mutex<T> {
         self.guard()
     }
 
+    /// Locks the mutex, waiting for `time` at most: None if that has passed. Blocks.
+    ///
+    /// With a zero time it gets a mutex that is free now, and with one too long for the clock it waits for ever.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let lock = sixtyone::sync::Mutex::new(61);
+    /// let guard = lock.lock_timeout(Duration::from_millis(1)).unwrap();
+    /// assert!(lock.lock_timeout(Duration::from_millis(1)).is_none());
+    /// # drop(guard);
+    /// ```
+    pub fn lock_timeout(&self, time: Duration) -> Option<MutexGuard<'_, T>> {
+        self.raw.lock_timeout(time).then(|| self.guard())
+    }
+
     /// Locks the mutex if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
@@ -125,6 +145,12 @@ impl<T> Mutex<T> {
         unsafe { &mut *self.value.get_mut() }
     }
 
+    /// What is set besides LOCKED: nothing, if nobody waits.
+    #[cfg(test)]
+    pub(crate) fn flags(&self) -> u32 {
+        self.raw.state.load(Ordering::Relaxed) & !LOCKED
+    }
+
     #[inline(always)]
     fn guard(&self) -> MutexGuard<'_, T> {
         self.raw.holder.set();
@@ -135,10 +161,23 @@ impl<T> Mutex<T> {
 impl RawMutex {
     #[inline(always)]
     fn lock(&self) {
-        // ORDER: pairs with the release in `unlock`.
-        if let Err(state) = self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed) {
-            self.lock_contended(state);
+        if let Err(state) = self.lock_now() {
+            self.lock_contended(state, Deadline::NEVER);
         }
+    }
+
+    fn lock_timeout(&self, time: Duration) -> bool {
+        match self.lock_now() {
+            Ok(_) => true,
+            Err(state) => self.lock_contended(state, Deadline::after(time)),
+        }
+    }
+
+    /// Takes it if nobody has it or waits. Otherwise says how it stands.
+    #[inline(always)]
+    fn lock_now(&self) -> Result<u32, u32> {
+        // ORDER: pairs with the release in `unlock`.
+        self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)
     }
 
     /// Takes it if nobody has it and it is not about to be handed over. Bits may be set though it is free.
@@ -156,18 +195,29 @@ impl RawMutex {
     unsafe fn inherit(raw: *const (), why: Wake) {
         // SAFETY: the caller vouches.
         let raw = unsafe { &*raw.cast::<RawMutex>() };
-        if why != Wake::Handed {
-            raw.state.fetch_and(!WOKEN, Ordering::Relaxed);
-            if !raw.try_lock() {
-                // Its holder's `unlock` finds nobody awake.
-                return;
-            }
+        let locked = match why {
+            Wake::Handed => true,
+            // It gave up by itself; an `unlock` that finds its node passes it by.
+            Wake::Timeout => false,
+            _ => raw.give_up(true),
+        };
+        if locked {
+            raw.unlock();
         }
-        raw.unlock();
     }
 
+    /// The last step of one that does not queue (again). True: it has the mutex after all.
+    fn give_up(&self, awake: bool) -> bool {
+        if awake {
+            self.state.fetch_and(!WOKEN, Ordering::Relaxed);
+        }
+        // If it is locked, its holder's `unlock` comes after that, and finds nobody awake.
+        self.try_lock()
+    }
+
+    /// False: the moment has come first.
     #[cold]
-    fn lock_contended(&self, seen: u32) {
+    fn lock_contended(&self, seen: u32, until: Deadline) -> bool {
         let mut state = seen;
         let mut since: Option<Instant> = None;
         // Whether WOKEN is ours: we were woken, or put it there while spinning.
@@ -178,7 +228,7 @@ impl RawMutex {
                 let new = (state | LOCKED) & if awake { !WOKEN } else { !0 };
                 // ORDER: pairs with the release in `unlock`.
                 match self.state.compare_exchange(state, new, Ordering::Acquire, Ordering::Relaxed) {
-                    Ok(_) => return,
+                    Ok(_) => return true,
                     Err(now) => state = now,
                 }
                 continue;
@@ -194,14 +244,19 @@ impl RawMutex {
                 state = self.state.load(Ordering::Relaxed);
                 continue;
             }
-            match self.queue_up(&mut since, awake) {
+            if until.has_passed() {
+                return self.give_up(awake);
+            }
+            match self.queue_up(&mut since, awake, until) {
                 None => {}
                 Some(Wake::Handed) => {
                     if since.is_some_and(|since| clock::now().duration_since(since) <= STARVING_AFTER) {
                         self.state.fetch_and(!STARVING, Ordering::Relaxed);
                     }
-                    return;
+                    return true;
                 }
+                // WOKEN, if it was ours, was put out when we queued.
+                Some(Wake::Timeout) => return self.give_up(false),
                 Some(_) => {
                     awake = true;
                     spins = 0;
@@ -212,7 +267,7 @@ impl RawMutex {
     }
 
     /// Waits in the queue; returns why the wait ended. None: the mutex became free before.
-    fn queue_up(&self, since: &mut Option<Instant>, awake: bool) -> Option<Wake> {
+    fn queue_up(&self, since: &mut Option<Instant>, awake: bool, until: Deadline) -> Option<Wake> {
         let waited = since.map(|since| clock::now().duration_since(since));
         let mut queue = self.queue.lock();
         loop {
@@ -229,7 +284,8 @@ impl RawMutex {
         }
         let who = me();
         let node = Waiter::new(who, std::ptr::null_mut());
-        // SAFETY: the node stays until we are woken, which takes it off the queue. The lock is held.
+        let object = std::ptr::from_ref(self).cast();
+        // SAFETY: the node stays until we are woken, which takes it off the queue, or have taken it off. The lock is held.
         unsafe {
             if since.is_some() {
                 queue.push_front(NonNull::from(&node));
@@ -238,15 +294,25 @@ impl RawMutex {
                 begins_to_wait();
                 queue.push_back(NonNull::from(&node));
             }
-            let object = std::ptr::from_ref(self).cast();
-            Some(park_or_inherit(
-                who,
-                queue.into_raw(),
-                WaitReason::MutexLock,
-                object,
-                Deadline::NEVER,
-                Self::inherit,
-            ))
+            let raw = queue.into_raw();
+            let why = park_or_inherit(who, raw, WaitReason::MutexLock, object, until, Self::inherit);
+            if why == Wake::Timeout {
+                self.leave_queue(NonNull::from(&node));
+            }
+            Some(why)
+        }
+    }
+
+    /// Takes the node of a waiter off that has timed out.
+    ///
+    /// # Safety
+    /// The node is valid, and in the queue if in any.
+    unsafe fn leave_queue(&self, node: NonNull<Waiter>) {
+        let mut queue = self.queue.lock();
+        // SAFETY: the caller vouches.
+        unsafe { queue.unlink(node) };
+        if queue.is_empty() {
+            self.state.fetch_and(!(CONTENDED | STARVING), Ordering::Relaxed);
         }
     }
 
@@ -266,21 +332,23 @@ impl RawMutex {
             return;
         }
         let mut queue = self.queue.lock();
-        let mut state = self.state.load(Ordering::Relaxed);
-        if state & STARVING == 0 {
-            // First say that one is awake, so that whoever unlocks next does not wake another.
-            loop {
-                if !must_wake(state) {
-                    return;
-                }
-                let new = state | WOKEN;
-                match self.state.compare_exchange(state, new, Ordering::Relaxed, Ordering::Relaxed) {
-                    Ok(_) => break,
-                    Err(now) => state = now,
-                }
+        // ORDER: pairs with `unlock`. What we hand over may be what another holder has left meanwhile.
+        let mut state = self.state.load(Ordering::Acquire);
+        let hand_over = loop {
+            // Meanwhile somebody may have got it, and then it is his turn; in starvation mode, too, if the last waiter gave up.
+            if !must_wake(state) {
+                return;
             }
-        }
-        let hand_over = state & STARVING != 0;
+            if state & STARVING != 0 {
+                break true;
+            }
+            // First say that one is awake, so that whoever unlocks next does not wake another.
+            let new = state | WOKEN;
+            match self.state.compare_exchange(state, new, Ordering::Relaxed, Ordering::Acquire) {
+                Ok(_) => break false,
+                Err(now) => state = now,
+            }
+        };
         let node = queue.claim_first(if hand_over { Wake::Handed } else { Wake::Retry });
         if node.is_some() && hand_over {
             self.state.fetch_or(LOCKED, Ordering::Relaxed);
@@ -303,7 +371,7 @@ impl RawMutex {
 /// Whether who has left a mutex in this state has to see to those who wait: there are some, and neither a new holder nor one
 /// who is awake will.
 fn must_wake(state: u32) -> bool {
-    state & STARVING != 0 || state & (CONTENDED | WOKEN | LOCKED) == CONTENDED
+    state & LOCKED == 0 && (state & STARVING != 0 || state & (CONTENDED | WOKEN) == CONTENDED)
 }
 
 impl<T: Default> Default for Mutex<T> {
@@ -371,5 +439,20 @@ impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
 impl<T: fmt::Display> fmt::Display for MutexGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
+    }
+}
+
+#[cfg(all(test, not(sixtyone_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_gives_up_leaves_no_flag_behind() {
+        let mutex = Mutex::new(());
+        let guard = mutex.lock();
+        assert!(mutex.lock_timeout(Duration::from_millis(2)).is_none());
+        assert_eq!(mutex.flags(), 0);
+        drop(guard);
+        assert!(mutex.try_lock().is_some());
     }
 }

@@ -12,10 +12,12 @@ use crate::g::ticket::Wake;
 use crate::g::waiter::Waiter;
 use crate::prim::atomic::{AtomicUsize, Ordering};
 use crate::prim::{Lock, Rank};
-use crate::sched::park::{claim_batch, me, park, ready_all};
+use crate::sched::park::{claim_batch, me, park_until, ready_all};
 use crate::sched::waitq::WaitQueue;
+use crate::sys::clock::Deadline;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A counter that can be waited for to reach zero; cloning it shares it. Go's `sync.WaitGroup`.
 ///
@@ -96,23 +98,55 @@ impl WaitGroup {
 
     /// Waits until the counter is zero. Blocks.
     pub fn wait(&self) {
-        // ORDER: pairs with `done`.
+        self.wait_until(|| Deadline::NEVER);
+    }
+
+    /// Waits until the counter is zero, for `time` at most: true if it was zero, false if the time has passed. Blocks.
+    ///
+    /// With a zero time it does not wait, and with one too long for the clock it waits for ever.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let wg = sixtyone::sync::WaitGroup::new();
+    /// wg.add(1);
+    /// assert!(!wg.wait_timeout(Duration::from_millis(1)));
+    /// wg.done();
+    /// assert!(wg.wait_timeout(Duration::ZERO));
+    /// ```
+    pub fn wait_timeout(&self, time: Duration) -> bool {
+        self.wait_until(|| Deadline::after(time))
+    }
+
+    /// `limit` is asked only if there is something to wait for.
+    fn wait_until(&self, limit: impl FnOnce() -> Deadline) -> bool {
+        // ORDER: pairs with `done`, here and below.
         if self.0.count.load(Ordering::Acquire) == 0 {
-            return;
+            return true;
+        }
+        let until = limit();
+        if until.has_passed() {
+            return false;
         }
         let who = me();
         let node = Waiter::new(who, std::ptr::null_mut());
         let mut waiters = self.0.waiters.lock();
-        // ORDER: pairs with `done`. Not zero: who brings it there takes the lock after us.
+        // Not zero: who brings it there takes the lock after us.
         if self.0.count.load(Ordering::Acquire) == 0 {
             drop(waiters);
             who.not_needed();
-            return;
+            return true;
         }
-        // SAFETY: the node stays until we are woken. The lock is held, and part of `self`.
+        let object = Arc::as_ptr(&self.0).cast();
+        // SAFETY: the node stays until we are woken, or have taken it off the queue. The lock is held, and part of `self`.
         unsafe {
             waiters.push_back(NonNull::from(&node));
-            park(who, waiters.into_raw(), WaitReason::WaitGroupWait, Arc::as_ptr(&self.0).cast());
+            match park_until(who, waiters.into_raw(), WaitReason::WaitGroupWait, object, until) {
+                Wake::Timeout => {
+                    self.0.waiters.lock().unlink(NonNull::from(&node));
+                    false
+                }
+                _ => true,
+            }
         }
     }
 

@@ -7,8 +7,8 @@
 //! updates it on each of its looks, and whoever rouses sysmon from a nap; nobody waits with a stamp older than a look.
 #![expect(unsafe_code, reason = "a system call")]
 
+use crate::prim::epoch;
 use crossbeam_utils::CachePadded;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -59,11 +59,6 @@ impl Coarse {
     }
 }
 
-fn base() -> Instant {
-    static BASE: OnceLock<Instant> = OnceLock::new();
-    *BASE.get_or_init(now)
-}
-
 /// A moment by the monotonic clock, or never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Deadline(u64);
@@ -77,7 +72,7 @@ impl Deadline {
     }
 
     pub(crate) fn at(instant: Instant) -> Deadline {
-        let since = instant.saturating_duration_since(base());
+        let since = instant.saturating_duration_since(epoch());
         Deadline(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
     }
 
@@ -88,6 +83,17 @@ impl Deadline {
 
     pub(crate) fn plus(self, time: Duration) -> Deadline {
         Deadline(self.0.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// The same moment for users; not for [`Deadline::NEVER`].
+    pub(crate) fn instant(self) -> Instant {
+        epoch() + Duration::from_nanos(self.0)
+    }
+
+    /// Whether it is in the past. Never does not ask for the time.
+    #[inline]
+    pub(crate) fn has_passed(self) -> bool {
+        self != Deadline::NEVER && self <= Deadline::now()
     }
 
     /// The time left; None: it never comes.

@@ -18,12 +18,12 @@ pub(crate) mod heap;
 use crate::g::Gp;
 use crate::g::ticket::{Epoch, Seen, Ticket, Wake};
 use crate::prim::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::prim::{Lock, Rank};
+use crate::prim::{Lock, REAL, Rank};
 use crate::sys::clock::Deadline;
 use heap::Heap;
 
-/// Below this many entries garbage is not worth a sweep.
-const SWEEP_MIN: usize = 64;
+/// Below this many entries garbage is not worth a sweep. (In a model any is.)
+const SWEEP_MIN: usize = if REAL { 64 } else { 1 };
 
 /// Timers fired under one hold of the lock.
 pub(crate) const BATCH: usize = 64;

@@ -18,5 +18,6 @@ mod spawn;
 mod steal;
 mod sync;
 mod threads;
+mod time;
 mod unwind;
 mod util;

@@ -3,7 +3,7 @@
 
 use parking_lot::Mutex;
 use sixtyone::runtime::Builder;
-use sixtyone::{Runtime, testing};
+use sixtyone::{JoinHandle, Runtime, testing};
 use std::any::Any;
 use std::collections::HashSet;
 use std::hint::black_box;
@@ -74,6 +74,14 @@ pub(crate) fn until(mut condition: impl FnMut() -> bool) {
 /// Waits until `n` goroutines of this runtime have parked since it was made. For goroutines.
 pub(crate) fn until_parked(n: u64) {
     until(|| sixtyone::runtime::metrics().parks >= n);
+}
+
+/// Starts a goroutine that will wait, and lets it get there: until it has parked, or ended. For goroutines.
+pub(crate) fn waiting<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let parks = sixtyone::runtime::metrics().parks;
+    let waiter = sixtyone::spawn(f);
+    until(|| sixtyone::runtime::metrics().parks > parks || waiter.is_finished());
+    waiter
 }
 
 /// Computes for that long.

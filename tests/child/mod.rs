@@ -17,6 +17,15 @@ use std::time::Duration;
 const MARK: &str = "SIXTYONE_TEST_CHILD";
 /// A child says this first, so that no test can be mistaken about whether it ran.
 const HELLO: &str = "child: here I am";
+/// What a test's caller may have in its environment, and the child must not.
+const CLEARED: [&str; 6] = [
+    "RUST_BACKTRACE",
+    "GOMAXPROCS",
+    "SIXTYONE_GUARD",
+    "SIXTYONE_SCHEDTRACE",
+    "SIXTYONE_SEED",
+    "SIXTYONE_WATCHDOG",
+];
 /// A body that takes longer is aborted.
 const LIMIT: Duration = Duration::from_secs(100);
 
@@ -79,7 +88,7 @@ impl<F: FnOnce()> Child<F> {
         if !self.captured {
             command.arg("--nocapture");
         }
-        for key in ["RUST_BACKTRACE", "GOMAXPROCS", "SIXTYONE_GUARD", "SIXTYONE_SEED", "SIXTYONE_WATCHDOG"] {
+        for key in CLEARED {
             command.env_remove(key);
         }
         let output = command.envs(self.env).env(MARK, "1").output().unwrap();

@@ -2,17 +2,18 @@
 
 use crate::work::*;
 use sixtyone::sync::{Mutex, WaitGroup};
+use sixtyone::time::sleep;
 use sixtyone::{Runtime, chan, spawn, yield_now};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub fn run(bench: &str, n: usize, procs: usize) -> Option<Outcome> {
     // SAFETY: no benchmark keeps a thread-local over a call that may block.
     let rt = unsafe { Runtime::builder().gomaxprocs(procs).build() }.expect("a runtime");
-    rt.run(|| pick(bench, n))
+    rt.run(|| pick(bench, n, procs))
 }
 
-fn pick(bench: &str, n: usize) -> Option<Outcome> {
+fn pick(bench: &str, n: usize, procs: usize) -> Option<Outcome> {
     Some(match bench {
         "spawn_join" => spawn_join(n),
         "spawn_burst" => spawn_burst(n),
@@ -27,6 +28,9 @@ fn pick(bench: &str, n: usize) -> Option<Outcome> {
         "skynet" => skynet_bench(n),
         "sieve" => sieve(n),
         "idle_mem" => idle_mem(n),
+        "sleep_many" => sleep_many(n),
+        "cpu_hog" => cpu_hog(n, procs),
+        "blocking" => blocking(n),
         _ => return None,
     })
 }
@@ -186,4 +190,69 @@ fn idle_mem(n: usize) -> Outcome {
     drop(tx);
     down.wait();
     Outcome { extra: format!(" bytes_per_g={per:.0}"), ..outcome(d, n) }
+}
+
+fn sleep_many(n: usize) -> Outcome {
+    let over: Arc<Vec<AtomicUsize>> = Arc::new((0..n).map(|_| AtomicUsize::new(0)).collect());
+    let wg = WaitGroup::new();
+    wg.add(n);
+    let t = Instant::now();
+    for i in 0..n {
+        let (over, wg) = (over.clone(), wg.clone());
+        spawn(move || {
+            let (want, s) = (nap(i, n), Instant::now());
+            sleep(want);
+            over[i].store(s.elapsed().saturating_sub(want).as_nanos() as usize, Ordering::Relaxed);
+            wg.done();
+        });
+    }
+    wg.wait();
+    let d = t.elapsed();
+    sleep_outcome(d, over.iter().map(|v| v.load(Ordering::Relaxed) as u64).collect())
+}
+
+fn cpu_hog(n: usize, procs: usize) -> Outcome {
+    let stop = Arc::new(AtomicBool::new(false));
+    let started = WaitGroup::new();
+    started.add(1);
+    let ticker = {
+        let (stop, started) = (stop.clone(), started.clone());
+        spawn(move || {
+            let mut late = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                let next = Instant::now() + Duration::from_millis(1);
+                sleep(next.saturating_duration_since(Instant::now()));
+                late.push(next.elapsed().as_nanos() as u64);
+                if late.len() == 20 {
+                    started.done();
+                }
+            }
+            late.split_off(20)
+        })
+    };
+    started.wait();
+    let t = Instant::now();
+    let wg = WaitGroup::new();
+    for _ in 0..2 * procs {
+        wg.spawn(move || spin(t + Duration::from_millis(n as u64)));
+    }
+    wg.wait();
+    let d = t.elapsed();
+    stop.store(true, Ordering::Relaxed);
+    hog_outcome(d, ticker.join().unwrap())
+}
+
+fn blocking(n: usize) -> Outcome {
+    let t = Instant::now();
+    let wg = WaitGroup::new();
+    for _ in 0..4 {
+        wg.spawn(|| std::thread::sleep(Duration::from_millis(500)));
+    }
+    let other = spawn(move || {
+        (0..n).for_each(|_| yield_now());
+        t.elapsed()
+    });
+    let other = other.join().unwrap();
+    wg.wait();
+    blocking_outcome(other, t.elapsed(), n)
 }

@@ -4,6 +4,7 @@ mod close;
 mod errors;
 mod order;
 mod races;
+mod timeout;
 mod values;
 
 use sixtyone::chan::{self, Receiver, Sender};

@@ -1,4 +1,5 @@
 //! Locks and counters.
 
 mod mutex;
+mod timeout;
 mod waitgroup;
