@@ -113,13 +113,13 @@ fn member(one: &Goroutine) -> Option<Member> {
     }
 }
 
-/// The coarse time at which somebody last began to wait for a lock.
+/// The coarse time at which somebody last began to wait for a lock, plus one; 0: nobody ever did.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
 
 /// The caller is about to wait for a lock.
 #[inline]
 pub(crate) fn begins_to_wait() {
-    let now = Coarse::now().steps();
+    let now = Coarse::now().steps().wrapping_add(1);
     if BEGUN.load(Ordering::Relaxed) != now {
         BEGUN.store(now, Ordering::Relaxed);
     }
