@@ -47,7 +47,7 @@ pub(crate) struct Seat {
     pub(crate) thread: AtomicU32,
     /// Its P was taken because its goroutine burns CPU, which it still does.
     pub(crate) burns: AtomicBool,
-    /// The goroutine on it: for reports.
+    /// The goroutine that it was last switched to: for reports.
     pub(crate) runs: AtomicPtr<G>,
     exited: AtomicBool,
 }

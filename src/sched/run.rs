@@ -99,7 +99,6 @@ unsafe fn execute(m: &M, gp: Gp, starved: &mut Option<Starved>) -> bool {
             m.back_without_p();
         }
         m.cur.set(None);
-        m.seat.runs.store(std::ptr::null_mut(), Ordering::Relaxed);
         if m.migrates {
             note_last(m, gp);
         }
