@@ -252,8 +252,11 @@ mutant claimed-but-left-queued src/sched/waitq.rs 'park chan' \
 
 # Poking.
 mutant poked-not-to-be-won src/g/ticket.rs poke::a_waker \
-    'Err(word) => word == epoch.0 | POKED_WAITING && self.claim_poked(epoch, why),' \
-    'Err(_) => false,'
+    'Err(word) => word == epoch.0 | POKED_WAITING && self.claim_poked(epoch, why, poked),' \
+    'Err(_) => {
+                let _ = poked;
+                false
+            }'
 mutant poke-not-acquire src/g/ticket.rs poke::two_pokers \
     'self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed).is_ok()' \
     'self.0.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()'

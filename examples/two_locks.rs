@@ -2,7 +2,8 @@
 //! to have it.
 //!
 //! Both tasks lock A first and B second, so whoever has A will get B. With `--deadlock` the second task goes the other
-//! way round, each waits until the other has its first lock, and then both wait for ever: **that run hangs**. (The
+//! way round, each waits until the other has its first lock, and then both wait for ever: **that run
+//! ends with a report** that names both, and status 2. (The
 //! waiting stands for the passage of time in the notes; without it, the deadlock would be up to the scheduler.)
 
 #![expect(unsafe_code, reason = "making a runtime is the one unsafe call of a program")]
@@ -16,7 +17,7 @@ use std::io;
 /// Two tasks that need the same two locks.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Lock in opposite orders, and hang
+    /// Lock in opposite orders, and never get on
     #[arg(long)]
     deadlock: bool,
 }

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "makes a runtime on the caller's promise")]
 
 use crate::prim::Sleeper;
-use crate::runtime::Runtime;
+use crate::runtime::{Dump, Runtime};
 use crate::sys::say;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Runs `f` as the main goroutine of a fresh runtime with `procs` Ps.
 ///
 /// A watchdog aborts the process if that takes more than 60 s (`SIXTYONE_WATCHDOG` sets other seconds) and says which test
-/// it was, with the runtime's counters. The seed of the scheduler's random choices is printed; `SIXTYONE_SEED` repeats it.
+/// it was, with the runtime's counters and a [`Dump`] of its goroutines. The seed of the scheduler's random choices is printed; `SIXTYONE_SEED` repeats it.
 ///
 /// The test makes the promise of [`Runtime::new`] by calling this: it is the one way to a runtime without the word `unsafe`,
 /// meant for tests only.
@@ -63,11 +63,16 @@ impl Watchdog {
                 if end.0.load(Ordering::Acquire) {
                     return;
                 }
-                let metrics = shared.upgrade().map(|rt| rt.metrics());
+                let rt = shared.upgrade();
+                let metrics = rt.as_ref().map(|rt| rt.metrics());
                 // Not by the macro: what libtest has captured is lost in an abort.
                 say(format_args!(
                     "\nsixtyone::testing: watchdog: {test} has not ended within {limit:?} (SIXTYONE_SEED={seed})\n{metrics:#?}"
                 ));
+                // After that, since who hangs may hang in what the dump needs.
+                if let Some(rt) = rt {
+                    say(format_args!("\n{}", Dump::of(&[rt])));
+                }
                 std::process::abort();
             }
         });

@@ -45,7 +45,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use status::Status;
 use task::Code;
-use ticket::Ticket;
+use ticket::{Epoch, Ticket, Wake};
 use waiter::Waiter;
 
 /// Identifies a goroutine within the process; never used twice.
@@ -133,6 +133,9 @@ pub(crate) struct Cold {
 /// Held by who frees a [`Cold`], and by who reads one that is not its own.
 static COLD: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
 
+/// In the address of a goroutine's runtime: it was won while somebody poked it.
+const POKED: usize = 1;
+
 /// Flags that only the owner touches.
 pub(crate) mod flag {
     /// Has never run: the body holds the closure.
@@ -206,9 +209,34 @@ impl Gp {
         &self.g().status
     }
 
+    /// Tries to win the right to wake the wait `epoch`, as [`Ticket::claim`]. If it was won from somebody's hands who was poking
+    /// it, that is marked at `rt`, where `ready` looks anyway: a test of the ticket there costs 1.4 ns each time.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn claim(&self, epoch: Epoch, why: Wake) -> bool {
+        self.ticket().claim_and(epoch, why, || {
+            self.g().rt.store(self.rt().map_addr(|rt| rt | POKED).cast_mut(), Ordering::Relaxed);
+        })
+    }
+
+    /// Whether it was won while it was poked; takes the mark away. By the winner.
+    pub(crate) fn take_poked(&self) -> bool {
+        let poked = self.rt_to_compare().addr() & POKED != 0;
+        if poked {
+            self.g().rt.store(self.rt().cast_mut(), Ordering::Relaxed);
+        }
+        poked
+    }
+
     /// The runtime's address, null for a free slot. Whether it may be followed is the caller's business.
     #[inline(always)]
     pub(crate) fn rt(&self) -> *const () {
+        self.rt_to_compare().map_addr(|rt| rt & !POKED)
+    }
+
+    /// Likewise, and no runtime's address if the goroutine was won while it was poked.
+    #[inline(always)]
+    pub(crate) fn rt_to_compare(&self) -> *const () {
         self.g().rt.load(Ordering::Relaxed)
     }
 

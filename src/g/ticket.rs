@@ -110,24 +110,35 @@ impl Ticket {
     #[inline(always)]
     #[must_use]
     pub(crate) fn claim(&self, epoch: Epoch, why: Wake) -> bool {
+        self.claim_and(epoch, why, || {})
+    }
+
+    /// Likewise, and calls `poked` if it won somebody who was just being poked: the winner is to ask
+    /// [`is_mine_to_ready`](Ticket::is_mine_to_ready).
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn claim_and(&self, epoch: Epoch, why: Wake, poked: impl FnOnce()) -> bool {
         let (old, new) = (epoch.0 | WAITING, epoch.0 | why as u64);
         // ORDER: acquire pairs with `arm`, release with `take`.
         match self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => true,
-            Err(word) => word == epoch.0 | POKED_WAITING && self.claim_poked(epoch, why),
+            Err(word) => word == epoch.0 | POKED_WAITING && self.claim_poked(epoch, why, poked),
         }
     }
 
     #[cold]
-    fn claim_poked(&self, epoch: Epoch, why: Wake) -> bool {
-        let mut poked = POKED;
+    fn claim_poked(&self, epoch: Epoch, why: Wake, poked: impl FnOnce()) -> bool {
+        let mut bit = POKED;
         loop {
-            let (old, new) = (epoch.0 | WAITING | poked, epoch.0 | why as u64 | poked);
+            let (old, new) = (epoch.0 | WAITING | bit, epoch.0 | why as u64 | bit);
             // ORDER: as in `claim`.
             match self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return true,
+                Ok(_) => {
+                    poked();
+                    return true;
+                }
                 // The poker has come or gone.
-                Err(word) if word & !POKED == epoch.0 | WAITING => poked = word & POKED,
+                Err(word) if word & !POKED == epoch.0 | WAITING => bit = word & POKED,
                 Err(_) => return false,
             }
         }

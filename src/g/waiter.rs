@@ -67,7 +67,10 @@ impl Waiter {
     #[inline(always)]
     #[must_use]
     pub(crate) fn claim(&self, why: Wake) -> bool {
-        self.who.ticket().claim(self.epoch, why)
+        match self.who {
+            Who::G(gp) => gp.claim(self.epoch, why),
+            Who::Thread(parker) => parker.ticket.claim(self.epoch, why),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! [`find`] works on what a [`Dump`](super::dump::Dump) knows: who waits for a lock ([`WaitReason::MutexLock`]), and who holds
 //! that ([`holder`](super::holder)). Each waits for one lock at a time, so a chain of holders either ends or comes round.
 //!
-//! [`watch`] is sysmon's: a second after somebody has begun to wait for a lock it looks whether there is such a circle, and says
+//! [`Watch`] is sysmon's: a second after somebody has begun to wait for a lock it looks whether there is such a circle, and says
 //! so once, on standard error. Exact, although the goroutines are looked at one after the other: a circle counts only if a second
 //! look finds its members in the very waits of the first. Then all of them waited in between, and who waits neither
 //! gets nor gives up a lock. Waits with a limit form no circle. Plain threads are not seen.

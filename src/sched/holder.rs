@@ -1,6 +1,6 @@
 //! Who holds a lock, at the price of a plain store: the address of the stack the holder stood on.
 //!
-//! The stack of a goroutine says whose it is ([`stack::owner_of`](crate::stack::owner_of)), so nobody needs to ask for the
+//! The stack of a goroutine says whose it is ([`stack::owner_of`]), so nobody needs to ask for the
 //! calling goroutine, which costs a call and three loads. A plain thread's stack says nothing: such a holder stays unknown. So
 //! does one that leaves by another way than its guard's drop; a guard forgotten by a goroutine that has ended is ascribed
 //! to the one that stands on its stack now.

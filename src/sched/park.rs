@@ -310,7 +310,6 @@ pub(crate) fn ready(who: Who) {
         return;
     }
     match who {
-        Who::G(gp) if !gp.ticket().is_mine_to_ready() => {}
         Who::G(gp) => ready_g(gp),
         Who::Thread(parker) => parker.sleeper.notify(),
     }
@@ -320,7 +319,7 @@ pub(crate) fn ready(who: Who) {
 #[inline]
 pub(crate) fn ready_g(gp: Gp) {
     if let Some(m) = M::current()
-        && std::ptr::eq(Arc::as_ptr(&m.rt).cast(), gp.rt())
+        && std::ptr::eq(Arc::as_ptr(&m.rt).cast(), gp.rt_to_compare())
     {
         let wake = m.with_p(|p| {
             p.map(|p| {
@@ -339,6 +338,9 @@ pub(crate) fn ready_g(gp: Gp) {
 
 #[cold]
 fn ready_elsewhere(gp: Gp) {
+    if gp.take_poked() && !gp.ticket().is_mine_to_ready() {
+        return;
+    }
     let rt = gp.rt().cast::<Shared>();
     // SAFETY: a claimed goroutine keeps its runtime's memory: who drops a runtime waits until every claimed one is in
     // a queue, and a spawner has the runtime anyway. From here on our own count does.

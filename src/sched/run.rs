@@ -146,7 +146,7 @@ unsafe fn after(m: &M, gp: Gp) -> bool {
                 m.on_g0(|p| p.map(|p| p.stats.parks.add(1)));
                 let epoch = gp.ticket().epoch();
                 gp.ticket().arm();
-                if !f(data) && gp.ticket().claim(epoch, Wake::Handed) {
+                if !f(data) && gp.claim(epoch, Wake::Handed) {
                     ready(crate::g::waiter::Who::G(gp));
                 }
             }
