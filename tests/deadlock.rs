@@ -109,14 +109,17 @@ mod reports {
 
     #[test]
     fn with_several_runtimes_when_all_are_stuck() {
-        let ended = child(|| {
-            let (a, b) = (two_ps(), current_thread());
-            a.spawn(stuck);
-            b.run(stuck);
-        });
-        let ended = ended.alone().run();
-        reported(&ended);
-        assert_eq!(ended.stderr.matches("[chan receive]:").count(), 2, "{ended:#?}");
+        for _ in 0..10 {
+            let ended = child(|| {
+                let (a, b) = (two_ps(), current_thread());
+                a.spawn(stuck);
+                b.run(stuck);
+            });
+            let ended = ended.alone().run();
+            reported(&ended);
+            // Once, though both of them find it.
+            assert_eq!(ended.stderr.matches("[chan receive]:").count(), 2, "{ended:#?}");
+        }
     }
 
     #[test]
@@ -287,6 +290,26 @@ mod policies {
         assert_eq!(ended.code, Some(61), "{ended:#?}");
     }
 
+    /// Nor is that of another runtime, which finds the same deadlock.
+    #[test]
+    fn a_handler_that_returns_speaks_for_all() {
+        static CALLS: AtomicUsize = AtomicUsize::new(0);
+        let ended = child(|| {
+            let handled = || {
+                let handler = Deadlock::Handler(Box::new(move |_| {
+                    CALLS.fetch_add(1, Ordering::Relaxed);
+                }));
+                runtime(Runtime::builder().gomaxprocs(2).deadlock(handler))
+            };
+            exit_in_two_seconds(|| 60 + CALLS.load(Ordering::Relaxed) as i32);
+            let (one, other, third) = (handled(), handled(), handled());
+            (one.spawn(stuck), other.spawn(stuck));
+            third.run(stuck);
+        });
+        let ended = ended.alone().run();
+        assert_eq!(ended.code, Some(61), "{ended:#?}");
+    }
+
     #[test]
     fn a_handler_that_wakes_somebody_and_panics() {
         let ended = child(|| {
@@ -302,6 +325,27 @@ mod policies {
         let ended = ended.alone().run();
         ended.well();
         ended.said(&["the first time"]);
+    }
+
+    #[test]
+    fn a_handler_that_drops_the_runtime() {
+        let ended = child(|| {
+            let owned = Arc::new(Mutex::new(None::<Runtime>));
+            let (done, dropped) = chan::unbuffered::<()>();
+            let handler = Deadlock::Handler(Box::new({
+                let owned = Arc::clone(&owned);
+                move |_| {
+                    drop(owned.lock().take());
+                    done.send(()).unwrap();
+                }
+            }));
+            let rt = runtime(Runtime::builder().gomaxprocs(2).deadlock(handler));
+            let waits = rt.spawn(stuck);
+            *owned.lock() = Some(rt);
+            waits.join().unwrap_err();
+            dropped.recv().unwrap();
+        });
+        ended.alone().run().well();
     }
 
     #[test]

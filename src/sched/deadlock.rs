@@ -80,11 +80,11 @@ impl fmt::Debug for Deadlock {
     }
 }
 
-/// One look at a time: two would take each other for awake, or report twice.
-static LOOKING: Mutex<()> = Mutex::new(());
+/// The deadlock that a handler has been told of, if it still is the same. One look at a time: two would report it twice.
+static LOOKING: Mutex<Option<Moment>> = Mutex::new(None);
 
 /// What must not change; see the module's head.
-#[derive(PartialEq)]
+#[derive(Debug, PartialEq)]
 struct Moment {
     threads: Vec<u32>,
     waits: Vec<(u32, Epoch)>,
@@ -122,24 +122,28 @@ impl Moment {
 
 /// A look of `rt`'s sysmon. True: there is a deadlock, and it is to be ignored from now on.
 pub(crate) fn look(rt: &Arc<Shared>) -> bool {
-    let dump = {
-        let _one = LOOKING.lock();
-        let ignored = || registry::all().iter().any(|rt| matches!(*rt.deadlock, Deadlock::Ignore));
-        let Some(first) = Moment::seen().filter(|_| !ignored()) else { return false };
-        if Moment::seen().as_ref() != Some(&first) {
-            return false;
-        }
-        Dump::of_all()
-    };
+    let mut ignored = LOOKING.lock();
+    let silent = || registry::all().iter().any(|rt| matches!(*rt.deadlock, Deadlock::Ignore));
+    let Some(first) = Moment::seen().filter(|_| !silent()) else { return false };
+    if Moment::seen().as_ref() != Some(&first) {
+        return false;
+    }
+    if ignored.as_ref() == Some(&first) {
+        return true;
+    }
+    let dump = Dump::of_all();
     match &*rt.deadlock {
         Deadlock::Ignore => {}
         Deadlock::Abort => {
+            // Under the lock: others find the same.
             say(format_args!("fatal error: all goroutines are asleep - deadlock!\n\n{dump}"));
             std::process::exit(STATUS);
         }
         Deadlock::Handler(handler) => {
+            *ignored = Some(first);
             // It may wake somebody: this thread does not rest.
             rt.sysmon.set_resting(false);
+            drop(ignored);
             // A panic has been printed by the hook.
             let _printed = catch_unwind(AssertUnwindSafe(|| handler(&dump)));
             rt.sysmon.set_resting(true);

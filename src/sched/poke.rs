@@ -7,8 +7,8 @@
 //!    goroutine stands in, sees that and calls [`visited`]: captures where it is, switches straight back.
 //! 3. The poker lets go. Wakers have not noticed; what one of them won meanwhile is readied now, by the poker.
 //!
-//! No user code runs: between the two switches there is nothing but the unwinder (about 2 KB of stack). Addresses become names
-//! later, on the stack of whoever prints them.
+//! No user code runs: between the two switches there is nothing but the unwinder (about 2 KB of stack), and the allocator for what it
+//! finds. Addresses become names later, on the stack of whoever prints them.
 //!
 //! Not from a signal, and no goroutine that runs: it would have to be stopped. The caller keeps the runtime alive: a goroutine
 //! that is let go may have to be put into a queue of it.

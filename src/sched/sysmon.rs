@@ -106,7 +106,8 @@ impl Sysmon {
     pub(crate) fn stop(&self) {
         self.sleeper.notify();
         let thread = self.thread.lock().take();
-        if let Some(thread) = thread {
+        // A handler of deadlocks, which runs there, may have dropped the runtime.
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
             // A panic of its own has been printed.
             let _printed = thread.join();
         }
