@@ -1,5 +1,6 @@
 //! The whole-program deadlock: what is said, with which status, and, above all, when nothing is said.
 #![expect(unsafe_code, reason = "makes runtimes; blocks in C")]
+#![expect(clippy::disallowed_methods, reason = "plain threads sleep here")]
 
 mod child;
 

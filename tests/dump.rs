@@ -1,5 +1,6 @@
 //! Dumps as a whole process sees them: SIGQUIT, lock cycles beside goroutines that go on, what stands in a trace.
 #![expect(unsafe_code, reason = "makes runtimes; sends signals")]
+#![expect(clippy::disallowed_methods, reason = "plain threads sleep here")]
 
 mod child;
 
