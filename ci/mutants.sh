@@ -19,7 +19,8 @@ cd "$(dirname "$0")/.."
 root=$PWD
 tree=$root/target-mutants/tree
 only=${1:-}
-# The dependencies are the models'.
+# The dependencies are the models'. (And so is the name of what is built of the crate, wherever the tree is: at the end the
+# sources are touched, or ci/loom.sh would take the last mutant for them.)
 export CARGO_TARGET_DIR=$root/${CARGO_TARGET_DIR:-target-loom}
 
 rm -rf "$tree"
@@ -28,7 +29,7 @@ git ls-files --cached --others --exclude-standard -z | while IFS= read -r -d '' 
     [ ! -f "$file" ] || printf '%s\0' "$file"
 done | tar --null -T - -cf - | tar -C "$tree" -xf -
 log=$(mktemp)
-trap 'rm -f "$log"; rm -rf "$tree"' EXIT
+trap 'rm -f "$log"; rm -rf "$tree"; touch "$root/src/lib.rs"' EXIT
 
 killed=0
 fail() {
