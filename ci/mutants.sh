@@ -326,15 +326,16 @@ mutant procs-at-home-after-the-close src/sched/idle.rs procs::nobody_waits \
 mutant procs-forgotten-at-home src/sched/idle.rs procs::nobody_waits \
     'beds.append(&mut lists.at_home);' \
     ''
+mutant procs-forgotten-between-lists src/sched/idle.rs procs::nobody_is \
+    'drop(lists);
+            bed.wake_with(None);
+            return Err(errand);' \
+    'return Err(errand);'
 mutant procs-handed-to-nobody src/sched/idle.rs procs::a_t \
     'bed.wake_with(Some(p));
-    }
-
-    /// Puts a P back' \
+        Ok(())' \
     'let _ = (bed, p);
-    }
-
-    /// Puts a P back'
+        Ok(())'
 
 # Ownership of a P.
 mutant own-enter-without-fence src/sched/own.rs own \
