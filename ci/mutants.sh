@@ -211,20 +211,22 @@ mutant arm-not-release src/g/ticket.rs park::a_timer \
     'self.0.store(epoch | WAITING, Ordering::Release)' \
     'self.0.store(epoch | WAITING, Ordering::Relaxed)'
 mutant claim-ignores-the-epoch src/g/ticket.rs park::a_stale \
-    '.compare_exchange(epoch.0 | WAITING, epoch.0 | why as u64, Ordering::AcqRel, Ordering::Relaxed)' \
-    '.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-                let _ = epoch;
-                (word & STATE == WAITING).then_some(word & !STATE | why as u64)
-            })'
+    'match self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => true,' \
+    'let _ = (old, new);
+        match self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+            (word & STATE == WAITING).then_some(word & !STATE | why as u64)
+        }) {
+            Ok(_) => true,'
 mutant claim-by-store src/g/ticket.rs park::of_sender \
-    'self.0
-            .compare_exchange(epoch.0 | WAITING, epoch.0 | why as u64, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()' \
-    'let waits = self.0.load(Ordering::Acquire) == epoch.0 | WAITING;
-        if waits {
-            self.0.store(epoch.0 | why as u64, Ordering::Release);
+    'match self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => true,' \
+    'let seen = self.0.load(Ordering::Acquire);
+        if seen == old {
+            self.0.store(new, Ordering::Release);
         }
-        waits'
+        match if seen == old { Ok(seen) } else { Err(seen) } {
+            Ok(_) => true,'
 mutant epoch-stands-still src/g/ticket.rs park::a_stale \
     '((word & !STATE) + (STATE + 1)) | RUNNING' \
     '(word & !STATE) | RUNNING'
@@ -249,6 +251,45 @@ mutant claimed-but-left-queued src/sched/waitq.rs 'park chan' \
                 if node.as_ref().claim(why) {' \
     'if node.as_ref().claim(why) {
                     self.unlink(node);'
+
+# Poking.
+mutant poked-not-to-be-won src/g/ticket.rs poke::a_waker \
+    'Err(word) => word == epoch.0 | POKED_WAITING && self.claim_poked(epoch, why),' \
+    'Err(_) => false,'
+mutant poke-not-acquire src/g/ticket.rs poke::two_pokers \
+    'self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed).is_ok()' \
+    'self.0.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()'
+mutant poked-and-readied-at-once src/g/ticket.rs poke::a_waker \
+    'word & POKED == 0 || self.keep_from_poker(word)' \
+    'word & POKED == 0 || true'
+mutant ready-does-not-acquire src/g/ticket.rs poke::a_waker \
+    'let word = self.0.load(Ordering::Acquire);
+        word & POKED == 0' \
+    'let word = self.0.load(Ordering::Relaxed);
+        word & POKED == 0'
+mutant readied-not-release src/g/ticket.rs poke::a_waker \
+    'word | READIED, Ordering::Release, Ordering::Acquire' \
+    'word | READIED, Ordering::Relaxed, Ordering::Acquire'
+mutant readied-twice src/g/ticket.rs poke::a_waker \
+    'word | READIED, Ordering::Release, Ordering::Acquire).is_err()' \
+    'word | READIED, Ordering::Release, Ordering::Acquire).is_err() || true'
+mutant let-go-forgets-to-ready src/g/ticket.rs poke::a_waker \
+    'Ok(_) => return word & READIED != 0,' \
+    'Ok(_) => return false,'
+mutant let-go-not-release src/g/ticket.rs poke::a_waker \
+    'let new = word & !(POKED | READIED);
+            // ORDER: release pairs with `claim`, `poke`, `is_mine_to_ready`; acquire with `keep_from_poker`.
+            match self.0.compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed) {' \
+    'let new = word & !(POKED | READIED);
+            match self.0.compare_exchange(word, new, Ordering::Acquire, Ordering::Relaxed) {'
+mutant let-go-by-store src/g/ticket.rs poke::a_waker \
+    'match self.0.compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return word & READIED != 0,
+                Err(now) => word = now,
+            }' \
+    'self.0.store(new, Ordering::Release);
+            word = word & READIED;
+            return word != 0;'
 
 # Channels.
 mutant close-after-the-waking src/chan/core.rs chan::a_close \

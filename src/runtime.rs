@@ -2,6 +2,8 @@
 
 pub use crate::sched::builder::Builder;
 pub use crate::sched::close::RuntimeDropped;
+pub use crate::sched::deadlock::Deadlock;
+pub use crate::sched::dump::Dump;
 pub use crate::sched::pin::OsThreadGuard;
 pub use crate::sched::runtime::{OnPanic, Runtime};
 pub use crate::sched::stats::Metrics;
@@ -173,4 +175,28 @@ pub fn num_goroutines() -> usize {
 #[track_caller]
 pub fn metrics() -> Metrics {
     current_runtime("runtime::metrics").metrics()
+}
+
+/// Every goroutine of the calling goroutine's runtime: what it does, for how long, where it was spawned; of those that wait
+/// (and of the caller) the stack, too.
+///
+/// Nothing is stopped; the others go on meanwhile, but that each who waits may be woken some microseconds later.
+///
+/// # Panics
+/// Outside a runtime.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// rt.run(|| {
+///     let (_tx, rx) = sixtyone::chan::unbuffered::<()>();
+///     let reader = sixtyone::task::Builder::new().name("reader").spawn(move || rx.recv()).unwrap();
+///     sixtyone::yield_now();
+///     let dump = sixtyone::runtime::dump().to_string();
+///     assert!(dump.contains(&format!("goroutine {} 'reader' [", reader.id())));
+/// });
+/// ```
+#[track_caller]
+pub fn dump() -> Dump {
+    Dump::of(&[std::sync::Arc::clone(current_runtime("runtime::dump"))])
 }

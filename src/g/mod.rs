@@ -23,7 +23,8 @@
 //!   (so whoever popped it), then the M that runs it, then, while it waits, the waker that won its ticket.
 //!   After `Status::finish` the owner of the result is who `finish`/`detach` says.
 //! - **one place**: a runnable G is in exactly one queue, slot or hand.
-//! - **type-stable**: `ticket`, `rt` and `status` of any slot may be looked at (atomically) at any time.
+//! - **type-stable**: `ticket`, `rt`, `status`, `id` and `site` of any slot may be looked at (atomically) at any time. Reports do;
+//!   to them `name` gives what `cold` has, under a lock that whoever frees a slot with a `cold` takes, too.
 #![expect(unsafe_code, reason = "a slot whose body changes its type with the goroutine's state")]
 
 pub(crate) mod list;
@@ -35,11 +36,12 @@ pub(crate) mod ticket;
 pub(crate) mod waiter;
 
 use crate::stack::Stack;
+use crate::sys::clock::Coarse;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use status::Status;
 use task::Code;
@@ -76,6 +78,10 @@ pub(crate) struct Running {
     /// The object it waits on: an address to compare, never to follow, but by `heir`.
     pub(crate) object: *const (),
     pub(crate) heir: Option<Heir>,
+    /// When it began to wait, by the coarse clock.
+    pub(crate) since: Coarse,
+    /// Whether it waits for a time, too: then it goes on whatever others do.
+    pub(crate) timed: bool,
     /// The P with the timer of its last wait that had one.
     pub(crate) timers: u8,
     /// How often it was tied to its thread, and not untied yet.
@@ -124,6 +130,9 @@ pub(crate) struct Cold {
     pub(crate) stack_size: Option<usize>,
 }
 
+/// Held by who frees a [`Cold`], and by who reads one that is not its own.
+static COLD: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
+
 /// Flags that only the owner touches.
 pub(crate) mod flag {
     /// Has never run: the body holds the closure.
@@ -141,10 +150,12 @@ pub(crate) struct G {
     ticket: Ticket,
     status: Status,
     flags: UnsafeCell<u32>,
-    id: UnsafeCell<u64>,
+    id: AtomicU64,
     code: UnsafeCell<Option<&'static Code>>,
-    site: UnsafeCell<Option<&'static Location<'static>>>,
-    cold: UnsafeCell<Option<Box<Cold>>>,
+    /// Null in a slot that was never used.
+    site: AtomicPtr<Location<'static>>,
+    /// A box, or null.
+    cold: AtomicPtr<Cold>,
     joiner: UnsafeCell<Option<NonNull<Waiter>>>,
     rt: AtomicPtr<()>,
     body: UnsafeCell<[u64; BODY / 8]>,
@@ -236,28 +247,32 @@ impl Gp {
         unsafe { *self.flags() & flag::FRESH != 0 }
     }
 
-    /// Fixed from spawn to the end of the slot's use.
-    ///
-    /// # Safety
-    /// The caller owns the goroutine or its handle.
+    /// Fixed from spawn to the end of the slot's use. To others than the owner and the handle's: that of whoever has, or had,
+    /// the slot.
     #[inline(always)]
-    pub(crate) unsafe fn id(&self) -> GoroutineId {
-        // SAFETY: written by the spawner only, before there was a second party.
-        GoroutineId(unsafe { *self.g().id.get() })
+    pub(crate) fn id(&self) -> GoroutineId {
+        GoroutineId(self.g().id.load(Ordering::Relaxed))
     }
 
     /// # Safety
     /// The caller owns the goroutine or its handle.
     pub(crate) unsafe fn cold(&self) -> Option<&Cold> {
-        // SAFETY: written by the spawner only, before there was a second party.
-        unsafe { (*self.g().cold.get()).as_deref() }
+        // SAFETY: written by the spawner only, before there was a second party; freed by the last one.
+        unsafe { self.g().cold.load(Ordering::Relaxed).as_ref() }
     }
 
-    /// # Safety
-    /// The caller owns the goroutine or its handle.
-    pub(crate) unsafe fn site(&self) -> &'static Location<'static> {
-        // SAFETY: written by the spawner only, before there was a second party.
-        unsafe { (*self.g().site.get()).expect("a goroutine in use has a spawn site") }
+    /// The name, for somebody who is neither its owner nor its handle's: of whoever has the slot just now.
+    pub(crate) fn name(&self) -> Option<Box<str>> {
+        let _not_freed = COLD.lock();
+        // SAFETY: a box that is freed under the lock only. ORDER: pairs with `init`: its contents are seen.
+        let cold = unsafe { self.g().cold.load(Ordering::Acquire).as_ref() };
+        cold.and_then(|cold| cold.name.clone())
+    }
+
+    /// Where it was spawned; None of a slot that nobody ever had. Whose, as with [`Gp::id`].
+    pub(crate) fn site(&self) -> Option<&'static Location<'static>> {
+        // SAFETY: null, or what `init` made of a `&'static`.
+        unsafe { self.g().site.load(Ordering::Relaxed).as_ref() }
     }
 
     /// # Safety
@@ -301,13 +316,16 @@ impl Gp {
     #[inline]
     pub(crate) unsafe fn init(&self, code: &'static Code, spawn: Spawn) {
         let g = self.g();
-        // SAFETY: the caller is the owner. Nothing is dropped: a free slot's `cold` is None.
+        // SAFETY: the caller is the owner.
         unsafe {
             *g.flags.get() = flag::FRESH;
-            *g.id.get() = spawn.id;
             *g.code.get() = Some(code);
-            *g.site.get() = Some(spawn.site);
-            *g.cold.get() = spawn.cold;
+        }
+        g.id.store(spawn.id, Ordering::Relaxed);
+        g.site.store(std::ptr::from_ref(spawn.site).cast_mut(), Ordering::Relaxed);
+        if let Some(cold) = spawn.cold {
+            // Nothing is lost: a free slot has none. ORDER: pairs with `name`.
+            g.cold.store(Box::into_raw(cold), Ordering::Release);
         }
         g.status.reset(spawn.handle);
         g.rt.store(spawn.rt.cast_mut(), Ordering::Relaxed);
@@ -321,13 +339,16 @@ impl Gp {
     #[must_use]
     pub(crate) unsafe fn clear(&self) -> bool {
         let g = self.g();
-        // SAFETY: the caller is the owner.
-        unsafe {
-            if (*g.cold.get()).is_some() {
-                *g.cold.get() = None;
-            }
-            g.rt.store(std::ptr::null_mut(), Ordering::Relaxed);
-            *g.flags.get() & flag::GHOST == 0
+        if !g.cold.load(Ordering::Relaxed).is_null() {
+            let cold = {
+                let _not_read = COLD.lock();
+                g.cold.swap(std::ptr::null_mut(), Ordering::Relaxed)
+            };
+            // SAFETY: the box of `init`. One owner: the caller; who read it for a report had the lock.
+            drop(unsafe { Box::from_raw(cold) });
         }
+        g.rt.store(std::ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: the caller is the owner.
+        unsafe { *g.flags.get() & flag::GHOST == 0 }
     }
 }

@@ -9,6 +9,9 @@
 //! | Running | not waiting | the owner: to Waiting, once its registers are saved |
 //! | Waiting | parked, in some queue, heap or list | anybody, by [`Ticket::claim`] with the right epoch |
 //! | Claimed(why) | a waker has won; it is on the way to `ready` | the owner, when it runs again: Running, epoch + 1 |
+//! | Poked | waits, while somebody looks at it or at its stack | a waker, to Poked and claimed; the poker, back to Waiting |
+//! | Poked, claimed(why) | a waker has won, and not called `ready` | that waker, to Poked and readied; the poker, to Claimed(why) |
+//! | Poked, readied(why) | the waker is done: it is the poker's to ready | the poker, to Claimed(why) |
 //! | Dead | its runtime is gone; it never runs again | nobody |
 //!
 //! Protocol:
@@ -19,6 +22,11 @@
 //! 4. The winner does what it won the right to (moves a value into the waiter's frame), then calls `ready`. Until
 //!    then the waiter stays where it is.
 //! 5. The owner runs and calls [`Ticket::take`].
+//!
+//! *Poking* ([`Ticket::poke`]) takes a waiter out of everybody's hands for some microseconds, so that a report can be made of
+//! it, on its own stack. Wakers neither wait for that nor notice: they win as always, and `ready` asks
+//! [`Ticket::is_mine_to_ready`]. If that says no, the poker readies it when it has let go ([`Ticket::let_go`]). So one of the
+//! two does, once, and nobody runs it while the poker has it.
 //!
 //! Between 3 and 4 no user code runs and nothing blocks, so that a runtime's drop can wait for it.
 
@@ -42,6 +50,11 @@ const STATE: u64 = 0xff;
 const RUNNING: u64 = 0;
 const WAITING: u64 = 1;
 const DEAD: u64 = 255;
+/// Beside Waiting, or why it was claimed.
+const POKED: u64 = 0x40;
+/// Beside Poked and why it was claimed.
+const READIED: u64 = 0x20;
+const POKED_WAITING: u64 = WAITING | POKED;
 
 /// The number of a wait; two waits of one owner never share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,10 +110,65 @@ impl Ticket {
     #[inline(always)]
     #[must_use]
     pub(crate) fn claim(&self, epoch: Epoch, why: Wake) -> bool {
+        let (old, new) = (epoch.0 | WAITING, epoch.0 | why as u64);
         // ORDER: acquire pairs with `arm`, release with `take`.
-        self.0
-            .compare_exchange(epoch.0 | WAITING, epoch.0 | why as u64, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+        match self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => true,
+            Err(word) => word == epoch.0 | POKED_WAITING && self.claim_poked(epoch, why),
+        }
+    }
+
+    #[cold]
+    fn claim_poked(&self, epoch: Epoch, why: Wake) -> bool {
+        let mut poked = POKED;
+        loop {
+            let (old, new) = (epoch.0 | WAITING | poked, epoch.0 | why as u64 | poked);
+            // ORDER: as in `claim`.
+            match self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return true,
+                // The poker has come or gone.
+                Err(word) if word & !POKED == epoch.0 | WAITING => poked = word & POKED,
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Asked by the winner, who has done what it won the right to. False: somebody pokes the waiter, and readies it in our
+    /// place.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn is_mine_to_ready(&self) -> bool {
+        // ORDER: pairs with `let_go`: who runs the owner sees its stack as the poker left it.
+        let word = self.0.load(Ordering::Acquire);
+        word & POKED == 0 || self.keep_from_poker(word)
+    }
+
+    #[cold]
+    fn keep_from_poker(&self, word: u64) -> bool {
+        // ORDER: release: who runs the owner sees what the winner did; acquire as above. It fails if the poker has let go.
+        self.0.compare_exchange(word, word | READIED, Ordering::Release, Ordering::Acquire).is_err()
+    }
+
+    /// Tries to take hold of the waiter of the wait `epoch`, which is to be [let go](Ticket::let_go).
+    #[must_use]
+    pub(crate) fn poke(&self, epoch: Epoch) -> bool {
+        let (old, new) = (epoch.0 | WAITING, epoch.0 | POKED_WAITING);
+        // ORDER: acquire as `claim`. Also the poker before, if there was one.
+        self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Ends a poke. True: the waiter was won meanwhile, and the caller has to ready it.
+    #[must_use]
+    pub(crate) fn let_go(&self) -> bool {
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            let new = word & !(POKED | READIED);
+            // ORDER: release pairs with `claim`, `poke`, `is_mine_to_ready`; acquire with `keep_from_poker`.
+            match self.0.compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return word & READIED != 0,
+                Err(now) => word = now,
+            }
+        }
     }
 
     /// The owner runs again: why? Ends the wait.
@@ -136,13 +204,13 @@ impl Ticket {
         self.0.store(epoch | DEAD, Ordering::Release);
     }
 
-    /// A look from outside.
+    /// A look from outside. Who is poked waits, or is claimed.
     pub(crate) fn look(&self) -> Seen {
         // ORDER: pairs with `arm`, `bury`.
         let word = self.0.load(Ordering::Acquire);
         match word & STATE {
             RUNNING => Seen::Running,
-            WAITING => Seen::Waiting(Epoch(word & !STATE)),
+            WAITING | POKED_WAITING => Seen::Waiting(Epoch(word & !STATE)),
             DEAD => Seen::Dead,
             _ => Seen::Claimed,
         }

@@ -14,6 +14,7 @@ mod keeper;
 mod mutex;
 mod own;
 mod park;
+mod poke;
 mod prim;
 mod procs;
 mod runq;

@@ -1,12 +1,15 @@
 //! How a runtime is made: the builder and the two short forms.
 #![expect(unsafe_code, reason = "making a runtime is the program's one promise about thread-locals")]
 
+use super::deadlock::Deadlock;
 use super::runtime::{Config, OnPanic, Runtime};
+use super::sigquit::OnQuit;
 use super::trace;
 use crate::stack::{Class, DEFAULT_SIZE};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
+use std::sync::Arc;
 
 /// The most Ps a runtime may have.
 pub(crate) const MAX_PROCS: usize = 256;
@@ -32,6 +35,8 @@ pub struct Builder {
     on_panic: OnPanic,
     max_threads: Option<usize>,
     migrate_always: bool,
+    deadlock: Arc<Deadlock>,
+    dump_on_sigquit: bool,
     seed: Option<u64>,
 }
 
@@ -76,6 +81,23 @@ impl Builder {
     /// What happens when a goroutine panics; [`OnPanic::Continue`] if unset.
     pub fn on_panic(mut self, what: OnPanic) -> Builder {
         self.on_panic = what;
+        self
+    }
+
+    /// What happens when nothing in the process can ever run again; [`Deadlock::Abort`] if unset: a message as in Go, and exit
+    /// status 2.
+    pub fn deadlock(mut self, what: Deadlock) -> Builder {
+        self.deadlock = Arc::new(what);
+        self
+    }
+
+    /// On SIGQUIT (Ctrl-\\ on a terminal) prints all goroutines of the process on standard error, as
+    /// [`runtime::dump`](crate::runtime::dump) shows them, and goes on. (A Go program exits then.)
+    ///
+    /// A handler of SIGQUIT that the program had before still runs. When the last runtime with this setting is dropped the
+    /// signal's old action is back; without one, it ends the process.
+    pub fn dump_on_sigquit(mut self, yes: bool) -> Builder {
+        self.dump_on_sigquit = yes;
         self
     }
 
@@ -130,6 +152,8 @@ impl Builder {
             seed: self.seed.unwrap_or_else(|| RandomState::new().hash_one(0)),
             migrate_always: self.migrate_always,
             trace_every: trace::interval()?,
+            deadlock: self.deadlock,
+            on_quit: if self.dump_on_sigquit { Some(OnQuit::ask()?) } else { None },
             current_thread,
         })
     }

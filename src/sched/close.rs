@@ -57,6 +57,7 @@ impl std::error::Error for RuntimeDropped {}
 /// See the module's head.
 pub(crate) fn close(rt: &Arc<Shared>) {
     rt.start_closing();
+    drop(rt.on_quit.lock().take());
     rt.leftovers.lock().append(&mut rt.grq.close());
     rt.idle.close();
     rt.sysmon.stop();

@@ -39,6 +39,7 @@ use crate::g::{G, Gp};
 use crate::prim::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::prim::{Lock, REAL, Rank, Sleeper};
 use crate::sys::clock::Deadline;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -439,6 +440,14 @@ impl Idle {
             lists.retired.push(p);
             self.in_use.fetch_sub(1, Ordering::SeqCst);
         }
+    }
+
+    /// The addresses of the beds that Ms sleep in, or are about to, with nothing in hand.
+    pub(crate) fn occupied(&self) -> HashSet<usize> {
+        let lists = self.lists.lock();
+        let keeper = lists.keeper.as_ref().map(|keeper| &keeper.0);
+        let beds = lists.beds.iter().chain(&lists.at_home).chain(keeper);
+        beds.map(|bed| Arc::as_ptr(bed).addr()).collect()
     }
 
     /// How many Ms sleep.

@@ -10,7 +10,7 @@ use super::own::Hold;
 use super::p::{OwnedP, P};
 use super::runtime::{Kind, Shared};
 use crate::arch::fiber::Fiber;
-use crate::g::Gp;
+use crate::g::{G, Gp};
 use crate::prim::{RawLock, Sleeper};
 use crate::stack::Stack;
 use crate::sys::clock::Deadline;
@@ -18,7 +18,7 @@ use crate::sys::tls;
 use std::cell::{Cell, UnsafeCell};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// What a goroutine asks of g0 when it switches there.
@@ -47,6 +47,8 @@ pub(crate) struct Seat {
     pub(crate) thread: AtomicU32,
     /// Its P was taken because its goroutine burns CPU, which it still does.
     pub(crate) burns: AtomicBool,
+    /// The goroutine that it was last switched to: for reports.
+    pub(crate) runs: AtomicPtr<G>,
     exited: AtomicBool,
 }
 
@@ -58,6 +60,7 @@ impl Seat {
             hold: Hold::new(),
             thread: AtomicU32::new(0),
             burns: AtomicBool::new(false),
+            runs: AtomicPtr::new(std::ptr::null_mut()),
             exited: AtomicBool::new(false),
         }
     }

@@ -20,6 +20,8 @@
 //! - [`blocking`] calls that block their thread; [`resize`] GOMAXPROCS at run time; [`pin`] goroutines tied to a thread
 //! - [`runtime`] what Ms share; [`crew`] the Ms; [`builder`] how it is made; [`start`] its threads; [`close`] its end
 //! - [`sysmon`] the thread that watches; [`retake`] taking a P back; [`trace`] its line for people; [`stats`] counters; [`report`] last words
+//! - [`dump`] every goroutine, with its stack by [`poke`]; [`deadlock`] nothing can run any more; [`cycle`] locks held in a circle, by
+//!   their [`holder`]s; [`sigquit`] a dump on demand; [`registry`] the runtimes of the process; [`frames`] how a trace is shown
 //!
 //! # Invariants
 //! - **one owner**, **one place**, **type-stable**: see [`crate::g`].
@@ -47,18 +49,26 @@ pub(crate) mod builder;
 pub(crate) mod chaos;
 pub(crate) mod close;
 pub(crate) mod crew;
+pub(crate) mod cycle;
+pub(crate) mod deadlock;
+pub(crate) mod dump;
 pub(crate) mod find;
+pub(crate) mod frames;
+pub(crate) mod holder;
 pub(crate) mod idle;
 pub(crate) mod m;
 pub(crate) mod own;
 pub(crate) mod p;
 pub(crate) mod park;
 pub(crate) mod pin;
+pub(crate) mod poke;
+pub(crate) mod registry;
 pub(crate) mod report;
 pub(crate) mod resize;
 pub(crate) mod retake;
 pub(crate) mod run;
 pub(crate) mod runtime;
+pub(crate) mod sigquit;
 pub(crate) mod spawn;
 pub(crate) mod start;
 pub(crate) mod stats;

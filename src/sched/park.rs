@@ -17,14 +17,15 @@
 
 use super::m::{Action, M};
 use super::p::P;
+use super::poke::{POKE, visited};
 use super::runtime::{Kind, Shared};
 use crate::arch;
-use crate::g::parker::Parker;
-use crate::g::ticket::{Epoch, Ticket, Wake};
+use crate::g::parker::{Asleep, Parker};
+use crate::g::ticket::{Ticket, Wake};
 use crate::g::waiter::{Waiter, Who};
 use crate::g::{Gp, Heir, WaitReason};
 use crate::prim::RawLock;
-use crate::sys::clock::Deadline;
+use crate::sys::clock::{Coarse, Deadline};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -94,7 +95,7 @@ unsafe fn park_with(
         Who::G(gp) => {
             // SAFETY: one owner: the goroutine itself. The lock is the caller's, g0 releases it.
             unsafe {
-                note(gp, reason, object, heir);
+                note(gp, reason, object, heir, until);
                 leave(gp, Action::Park(lock, until));
             }
             arrive(gp, until)
@@ -103,7 +104,7 @@ unsafe fn park_with(
             let epoch = parker.ticket.epoch();
             // SAFETY: held by the caller.
             unsafe { commit(&parker.ticket, lock) };
-            sleep(parker, epoch, until)
+            sleep(parker, Asleep::now(epoch, reason, object, until), until)
         }
     }
 }
@@ -140,7 +141,7 @@ pub(crate) fn sleep_until(until: Deadline) {
         Who::G(gp) => {
             // SAFETY: one owner: the goroutine itself; there is no lock.
             unsafe {
-                note(gp, WaitReason::Sleep, std::ptr::null(), None);
+                note(gp, WaitReason::Sleep, std::ptr::null(), None, until);
                 leave(gp, Action::Park(std::ptr::null(), until));
             }
             gp.ticket().take();
@@ -148,7 +149,7 @@ pub(crate) fn sleep_until(until: Deadline) {
         Who::Thread(parker) => {
             let epoch = parker.ticket.epoch();
             parker.ticket.arm();
-            sleep(parker, epoch, until);
+            sleep(parker, Asleep::now(epoch, WaitReason::Sleep, std::ptr::null(), until), until);
         }
     }
 }
@@ -169,7 +170,7 @@ pub(crate) fn park_if<F: Fn() -> bool + Sync>(
         Who::G(gp) => {
             // SAFETY: one owner: the goroutine itself.
             unsafe {
-                note(gp, reason, object, None);
+                note(gp, reason, object, None, Deadline::NEVER);
                 leave(gp, Action::ParkIf(call::<F>, std::ptr::from_ref(commit).cast()));
             }
             gp.ticket().take()
@@ -182,7 +183,7 @@ pub(crate) fn park_if<F: Fn() -> bool + Sync>(
                 parker.give_back();
                 return why;
             }
-            sleep(parker, epoch, Deadline::NEVER)
+            sleep(parker, Asleep::now(epoch, reason, object, Deadline::NEVER), Deadline::NEVER)
         }
     }
 }
@@ -198,15 +199,20 @@ pub(crate) unsafe fn commit(ticket: &Ticket, lock: &RawLock) {
     unsafe { lock.unlock() };
 }
 
-fn sleep(parker: &'static Parker, epoch: Epoch, until: Deadline) -> Wake {
+/// Step 2 is done, so the wait is committed: from here on reports may say that the thread sleeps.
+fn sleep(parker: &'static Parker, mut asleep: Asleep, until: Deadline) -> Wake {
     if let Some(m) = M::current() {
         m.hand_off();
+        asleep.goroutine = m.cur.get();
     }
+    let epoch = asleep.epoch;
+    parker.note(Some(asleep));
     // Its own timer. If it comes too late to win the ticket, the token is on its way.
     let told = parker.sleeper.sleep_for(until.left());
     if !told && !parker.ticket.claim(epoch, Wake::Timeout) {
         parker.sleeper.sleep();
     }
+    parker.note(None);
     let why = parker.ticket.take();
     parker.give_back();
     why
@@ -215,12 +221,14 @@ fn sleep(parker: &'static Parker, epoch: Epoch, until: Deadline) -> Wake {
 /// # Safety
 /// One owner: the caller is the goroutine.
 #[inline(always)]
-unsafe fn note(gp: Gp, reason: WaitReason, object: *const (), heir: Option<Heir>) {
+unsafe fn note(gp: Gp, reason: WaitReason, object: *const (), heir: Option<Heir>, until: Deadline) {
     // SAFETY: the caller is the goroutine, which runs.
     unsafe {
         (*gp.running()).reason = reason;
         (*gp.running()).object = object;
         (*gp.running()).heir = heir;
+        (*gp.running()).since = Coarse::now();
+        (*gp.running()).timed = until != Deadline::NEVER;
     }
 }
 
@@ -238,7 +246,11 @@ pub(super) unsafe fn leave(gp: Gp, action: Action) {
         let running = gp.running();
         let fiber = (*running).stack.fiber();
         fiber.leave_for(&m.g0_fiber);
-        let m = arch::switch(&raw mut (*running).sp, m.g0_sp.get(), 0) as *const M;
+        let mut word = arch::switch(&raw mut (*running).sp, m.g0_sp.get(), 0);
+        if word & POKE != 0 {
+            word = visited(&raw mut (*running).sp, fiber, word);
+        }
+        let m = word as *const M;
         fiber.arrived(&(*m).g0_fiber);
     }
 }
@@ -298,6 +310,7 @@ pub(crate) fn ready(who: Who) {
         return;
     }
     match who {
+        Who::G(gp) if !gp.ticket().is_mine_to_ready() => {}
         Who::G(gp) => ready_g(gp),
         Who::Thread(parker) => parker.sleeper.notify(),
     }

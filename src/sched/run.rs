@@ -26,9 +26,10 @@ use crate::g::ticket::Wake;
 use crate::g::{Gp, Running, WaitReason, flag, slab};
 use crate::prim::RawLock;
 use crate::stack::{Class, Stack, pool};
-use crate::sys::clock::Deadline;
+use crate::sys::clock::{Coarse, Deadline};
 use crate::sys::{clock, say, tls};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long an M may find nothing but goroutines without a stack before it says so, and gives up if nobody else runs one.
@@ -80,6 +81,7 @@ unsafe fn execute(m: &M, gp: Gp, starved: &mut Option<Starved>) -> bool {
         }
         *starved = None;
         m.cur.set(Some(gp));
+        m.seat.runs.store(gp.as_ptr(), Ordering::Relaxed);
         let (sp, fiber) = if fresh {
             let sp = m.spare_sp.get();
             let stack = m.entering.take().expect("provided");
@@ -221,7 +223,7 @@ pub(crate) fn drop_spare(m: &M) {
 /// One owner: the caller, of a fresh goroutine.
 unsafe fn provide_stack(m: &M, gp: Gp) -> bool {
     // SAFETY: the caller is the owner.
-    let (cold, id) = unsafe { (gp.cold(), gp.id()) };
+    let cold = unsafe { gp.cold() };
     let class = cold.and_then(|c| c.stack_size).and_then(Class::for_size).unwrap_or(m.rt.class);
     let stack = match m.spare.take() {
         Some(stack) if stack.class() == class => {
@@ -250,7 +252,7 @@ unsafe fn provide_stack(m: &M, gp: Gp) -> bool {
             stack
         }
     };
-    stack.set_owner(id.0, cold.and_then(|c| c.name.as_deref()));
+    stack.set_owner(gp.id().0, cold.and_then(|c| c.name.as_deref()));
     m.entering.set(Some(stack));
     true
 }
@@ -334,6 +336,8 @@ unsafe fn running_on(stack: &Stack) -> Running {
         stack: unsafe { stack.alias() },
         reason: WaitReason::None,
         heir: None,
+        since: Coarse::now(),
+        timed: false,
         object: std::ptr::null(),
         timers: 0,
         ties: 0,
@@ -434,7 +438,7 @@ pub(crate) unsafe fn free(gp: Gp) {
 /// The caller owns the goroutine.
 unsafe fn report(gp: Gp, payload: Option<&Payload>) {
     // SAFETY: the caller is the owner.
-    let (id, site, name) = unsafe { (gp.id(), gp.site(), gp.cold().and_then(|c| c.name.as_deref())) };
+    let name = unsafe { gp.cold() }.and_then(|c| c.name.as_deref());
     let name = name.map(|n| format!(" '{n}'")).unwrap_or_default();
     let what = payload.map_or("", |p| {
         p.downcast_ref::<&'static str>()
@@ -443,6 +447,7 @@ unsafe fn report(gp: Gp, payload: Option<&Payload>) {
             .unwrap_or("(a payload that is no string)")
     });
     let colon = if what.is_empty() { "" } else { ": " };
+    let (id, site) = (gp.id(), gp.site().expect("a goroutine in use has a spawn site"));
     say(format_args!(
         "sixtyone: goroutine {id}{name}, spawned at {site}, panicked and nobody joins it{colon}{what}"
     ));

@@ -2,10 +2,13 @@
 
 use super::close;
 use super::crew::Crew;
+use super::deadlock::Deadlock;
 use super::idle::{Idle, Woke};
 use super::m::Seat;
 use super::p::{OwnedP, P};
+use super::registry;
 use super::resize::Ps;
+use super::sigquit::OnQuit;
 use super::start;
 use super::stats::{Metrics, Stats};
 use super::sysmon::Sysmon;
@@ -59,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) on_panic: OnPanic,
     pub(crate) thread_name: String,
     pub(crate) trace_every: Option<Duration>,
+    pub(crate) deadlock: Arc<Deadlock>,
+    pub(crate) on_quit: Mutex<Option<OnQuit>>,
     pub(crate) crew: Mutex<Crew>,
     pub(crate) max_threads: usize,
     /// Held by who takes or borrows a P; see [`own`](super::own).
@@ -85,6 +90,8 @@ pub(crate) struct Config {
     pub(crate) seed: u64,
     pub(crate) migrate_always: bool,
     pub(crate) trace_every: Option<Duration>,
+    pub(crate) deadlock: Arc<Deadlock>,
+    pub(crate) on_quit: Option<OnQuit>,
     pub(crate) current_thread: bool,
 }
 
@@ -106,6 +113,8 @@ impl Shared {
             on_panic: config.on_panic,
             thread_name: config.thread_name,
             trace_every: config.trace_every,
+            deadlock: config.deadlock,
+            on_quit: Mutex::new(config.on_quit),
             crew: Mutex::new(Crew::default()),
             max_threads: config.max_threads,
             takers: Mutex::new(()),
@@ -304,6 +313,7 @@ impl Runtime {
         crate::stack::fault::install()?;
         crate::prim::use_membarrier();
         let shared = Arc::new(Shared::new(config));
+        registry::enter(&shared);
         start::start_crew(&shared)?;
         Ok(Runtime { shared })
     }

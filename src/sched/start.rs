@@ -130,7 +130,6 @@ where
                 "a current-thread runtime belongs to the thread that first called run on it"
             );
             let seat = Arc::clone(rt.crew.lock().seat(NonZeroU32::MIN).expect("made with the runtime"));
-            seat.thread.store(thread::id(), Ordering::Relaxed);
             if let Err(e) = mem::ensure_signal_stack() {
                 say(format_args!(
                     "sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}"
@@ -148,6 +147,8 @@ where
                 .expect("endless");
             let m = M::new(Arc::clone(rt), seat);
             m.hold(token);
+            // With the P in hand: a thread that is known, and idle, passes for one that waits for others.
+            m.seat.thread.store(thread::id(), Ordering::Relaxed);
             m.until.set(Some(main));
             rt.sysmon.rouse();
             {
@@ -155,6 +156,7 @@ where
                 schedule(&m);
             }
             drop_spare(&m);
+            m.seat.thread.store(0, Ordering::Relaxed);
             if let Some(token) = m.release() {
                 rt.idle.put_p(token);
             }

@@ -9,16 +9,19 @@
 #![forbid(unsafe_code)]
 
 use super::builder::MAX_PROCS;
+use super::cycle;
+use super::deadlock::{self, LOOKS};
 use super::retake::{self, Found};
 use super::runtime::{Kind, Shared};
 use super::trace::Trace;
 use crate::prim::Sleeper;
 use crate::stack::pool;
-use crate::sys::clock::{self, Deadline};
+use crate::sys::clock::{self, Coarse, Deadline};
+use crate::sys::thread;
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -50,12 +53,19 @@ pub(crate) struct Sysmon {
     sleeper: Sleeper,
     /// Asleep for longer than a period.
     deep: AtomicBool,
+    /// The kernel's number of the thread; 0 while it does what may wake others.
+    resting: AtomicU32,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Sysmon {
     pub(crate) fn new() -> Sysmon {
-        Sysmon { sleeper: Sleeper::new(), deep: AtomicBool::new(false), thread: Mutex::new(None) }
+        Sysmon {
+            sleeper: Sleeper::new(),
+            deep: AtomicBool::new(false),
+            resting: AtomicU32::new(0),
+            thread: Mutex::new(None),
+        }
     }
 
     /// An M gets to work.
@@ -64,6 +74,7 @@ impl Sysmon {
         // ORDER: pairs with `nap`: its look at the idle count, or ours at `deep`, sees the other's change. (The count
         // was changed by a SeqCst read-modify-write before.)
         if self.deep.load(Ordering::SeqCst) && self.deep.swap(false, Ordering::SeqCst) {
+            Coarse::update();
             self.sleeper.notify();
         }
     }
@@ -79,6 +90,16 @@ impl Sysmon {
             self.sleeper.sleep_for(limit);
         }
         self.deep.store(false, Ordering::SeqCst);
+    }
+
+    /// Says whether the calling thread, sysmon, does nothing but watch.
+    pub(crate) fn set_resting(&self, yes: bool) {
+        self.resting.store(if yes { thread::id() } else { 0 }, Ordering::Relaxed);
+    }
+
+    /// The thread, if it does nothing but watch.
+    pub(crate) fn resting_thread(&self) -> Option<u32> {
+        Some(self.resting.load(Ordering::Relaxed)).filter(|&thread| thread != 0)
     }
 
     /// Ends it: the runtime is closing.
@@ -105,14 +126,16 @@ fn watch(rt: &Arc<Shared>) {
     let mut marks = [None; MAX_PROCS];
     let mut retake_marks = [retake::Mark::default(); MAX_PROCS];
     let mut pace = Pace::default();
-    let mut idle_since: Option<Instant> = None;
+    let mut idle = Spell::default();
+    let mut cycles = cycle::Watch::default();
+    rt.sysmon.set_resting(true);
     let mut slice_since = clock::now();
-    let mut trimmed = false;
     let mut trace = rt.trace_every.map(Trace::new);
     loop {
         let period = pace.next(rt).min(next_timer(rt));
         let left = trace.as_ref().map_or(period, Trace::left);
         rt.sysmon.sleeper.sleep_for(Some(period.min(left)));
+        Coarse::update();
         if rt.closing() {
             return;
         }
@@ -124,23 +147,48 @@ fn watch(rt: &Arc<Shared>) {
             pace.saw(retake::look(rt, &mut retake_marks));
         }
         let now = clock::now();
-        if !rt.idle.all_idle() {
-            (idle_since, trimmed) = (None, false);
+        let idle_for = idle.look(rt, now);
+        cycles.look(now, idle_for.is_some_and(|time| time >= TRIM_AFTER));
+        let Some(idle_for) = idle_for else {
             if now.duration_since(slice_since) >= PERIOD {
                 slice_since = now;
                 rt.end_slice();
             }
             continue;
-        }
-        let idle_for = now.duration_since(*idle_since.get_or_insert(now));
-        if idle_for >= TRIM_AFTER && !trimmed {
+        };
+        if idle_for >= TRIM_AFTER && !std::mem::replace(&mut idle.trimmed, true) {
             trim(rt);
-            trimmed = true;
+        }
+        let looks = LOOKS.iter().filter(|&&look| idle_for >= look).count();
+        if looks > idle.looks {
+            idle.looks = if deadlock::look(rt) { LOOKS.len() } else { looks };
         }
         if idle_for >= NAP_AFTER && trace.is_none() {
-            rt.sysmon.nap(rt, if trimmed { None } else { Some(TRIM_AFTER - idle_for) });
+            rt.sysmon.nap(rt, if idle.trimmed { None } else { Some(TRIM_AFTER - idle_for) });
             pace = Pace::default();
         }
+    }
+}
+
+/// A time in which nothing has run.
+#[derive(Debug, Default)]
+struct Spell {
+    since: Option<Instant>,
+    /// The runtime's activity then: short runs between two looks count.
+    activity: u64,
+    trimmed: bool,
+    /// How many looks for a deadlock were due so far.
+    looks: usize,
+}
+
+impl Spell {
+    /// How long nothing has run; None: somebody runs.
+    fn look(&mut self, rt: &Shared, now: Instant) -> Option<Duration> {
+        let activity = rt.activity();
+        if !rt.idle.all_idle() || activity != self.activity {
+            *self = Spell { activity, ..Spell::default() };
+        }
+        rt.idle.all_idle().then(|| now.duration_since(*self.since.get_or_insert(now)))
     }
 }
 

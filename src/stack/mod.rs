@@ -60,6 +60,14 @@ impl Class {
     }
 }
 
+/// The goroutine whose stack an address lies on; of a free stack, the last one. None: a thread's stack, or none at all.
+pub(crate) fn owner_of(address: usize) -> Option<u64> {
+    let (slot, stride) = pool::slot_of(address)?;
+    // SAFETY: somebody stood there, so the slot has been laid out. Free, it may have been given back, and reads as zero.
+    let top = unsafe { &*std::ptr::with_exposed_provenance::<Top>(slot + stride - size_of::<Top>()) };
+    Some(top.goroutine.load(Ordering::Relaxed)).filter(|&id| id != 0)
+}
+
 /// What stands at the high end of a stack in use.
 #[repr(C, align(64))]
 #[derive(Debug)]
@@ -135,6 +143,11 @@ impl Stack {
     #[inline(always)]
     pub(crate) unsafe fn alias(&self) -> Stack {
         Stack(self.0)
+    }
+
+    /// Bytes left below `sp`, which lies on this stack.
+    pub(crate) fn room(&self, sp: *const u8) -> usize {
+        sp.addr().saturating_sub(self.limit().addr().get())
     }
 
     /// Notes who runs here. The name must live as long as the goroutine runs.

@@ -36,6 +36,8 @@ use crate::g::ticket::Wake;
 use crate::g::waiter::Waiter;
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::{Lock, REAL, RaceCell, Rank, const_fn, pause};
+use crate::sched::cycle::begins_to_wait;
+use crate::sched::holder::Holder;
 use crate::sched::park::{may_spin, me, park_or_inherit, ready};
 use crate::sched::waitq::WaitQueue;
 use crate::sys::clock::{self, Deadline};
@@ -80,7 +82,10 @@ pub struct Mutex<T> {
 }
 
 /// The mutex without its value.
+#[repr(C)]
 struct RawMutex {
+    /// For reports; first, because waiters show them the mutex's address.
+    holder: Holder,
     state: AtomicU32,
     queue: Lock<WaitQueue>,
 }
@@ -95,7 +100,7 @@ impl<T> Mutex<T> {
         /// An unlocked mutex.
         pub const fn new(value: T) -> Mutex<T> {
             Mutex {
-                raw: RawMutex { state: AtomicU32::new(0), queue: Lock::new(Rank::Wait, WaitQueue::new()) },
+                raw: RawMutex { holder: Holder::new(), state: AtomicU32::new(0), queue: Lock::new(Rank::Wait, WaitQueue::new()) },
                 value: RaceCell::new(value),
             }
         }
@@ -146,7 +151,9 @@ impl<T> Mutex<T> {
         self.raw.state.load(Ordering::Relaxed) & !LOCKED
     }
 
+    #[inline(always)]
     fn guard(&self) -> MutexGuard<'_, T> {
+        self.raw.holder.set();
         MutexGuard { mutex: self, not_send: PhantomData }
     }
 }
@@ -284,6 +291,7 @@ impl RawMutex {
                 queue.push_front(NonNull::from(&node));
             } else {
                 *since = Some(clock::now());
+                begins_to_wait();
                 queue.push_back(NonNull::from(&node));
             }
             let raw = queue.into_raw();
@@ -417,6 +425,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 impl<T> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        self.mutex.raw.holder.clear();
         self.mutex.raw.unlock();
     }
 }

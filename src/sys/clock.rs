@@ -2,9 +2,14 @@
 //!
 //! Everything that asks for the time asks here (24 ns a call), so that a deterministic mode can replace it. Inside the
 //! scheduler a moment is a [`Deadline`]: nanoseconds since the process first asked, in one word that fits an atomic.
+//!
+//! For reports there is a second, [`Coarse`] clock, which costs a relaxed load: the time of the last [`Coarse::update`]. sysmon
+//! updates it on each of its looks, and whoever rouses sysmon from a nap; nobody waits with a stamp older than a look.
 #![expect(unsafe_code, reason = "a system call")]
 
 use crate::prim::epoch;
+use crossbeam_utils::CachePadded;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// The monotonic clock.
@@ -17,6 +22,41 @@ pub(crate) fn now() -> Instant {
 pub(crate) fn sleep_precisely() {
     // SAFETY: changes a number of the calling thread's. A kernel that refuses is late as before.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
+}
+
+/// A moment by the coarse clock, in steps of 16.8 ms; it comes round after 2.3 years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Coarse(u32);
+
+/// Nanoseconds of a step, as a power of two.
+const COARSE: u32 = 24;
+static LAST: CachePadded<AtomicU32> = CachePadded::new(AtomicU32::new(0));
+
+impl Coarse {
+    #[inline(always)]
+    pub(crate) fn now() -> Coarse {
+        Coarse(LAST.load(Ordering::Relaxed))
+    }
+
+    #[inline(always)]
+    pub(crate) fn steps(self) -> u32 {
+        self.0
+    }
+
+    /// Sets the clock.
+    pub(crate) fn update() {
+        let now = (Deadline::now().nanos() >> COARSE) as u32;
+        if LAST.load(Ordering::Relaxed) != now {
+            LAST.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// The time since, by the coarse clock.
+    pub(crate) fn elapsed(self) -> Duration {
+        let steps = Coarse::now().0.wrapping_sub(self.0) as i32;
+        // Several set the clock: it may go back by a step.
+        Duration::from_nanos((steps.max(0) as u64) << COARSE)
+    }
 }
 
 /// A moment by the monotonic clock, or never.

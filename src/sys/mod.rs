@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod futex;
 pub(crate) mod mem;
 pub(crate) mod membarrier;
+pub(crate) mod signal;
 pub(crate) mod thread;
 pub(crate) mod tls;
 

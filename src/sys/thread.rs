@@ -21,6 +21,18 @@ pub(crate) fn is_asleep(id: u32) -> bool {
     matches!(after_name, Some(b'S' | b'D' | b'T' | b't'))
 }
 
+/// The thread's name, cut off after 15 bytes by the kernel.
+pub(crate) fn name(id: u32) -> Option<String> {
+    let name = std::fs::read_to_string(format!("/proc/self/task/{id}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+/// The numbers of all threads of the process; None without /proc.
+pub(crate) fn all() -> Option<Vec<u32>> {
+    let threads = std::fs::read_dir("/proc/self/task").ok()?;
+    threads.map(|thread| thread.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
 /// The CPU time that the thread has used; None if there is no such thread.
 pub(crate) fn cpu_time(id: u32) -> Option<Duration> {
     // CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED, as in the kernel's posix-timers.h.

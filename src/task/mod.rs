@@ -144,8 +144,8 @@ impl Builder {
 pub fn current() -> Option<Current> {
     let gp = M::current()?.cur.get()?;
     // SAFETY: one owner: the caller is the goroutine.
-    let (id, cold) = unsafe { (gp.id(), gp.cold()) };
-    Some(Current { id, name: cold.and_then(|c| c.name.clone()) })
+    let cold = unsafe { gp.cold() };
+    Some(Current { id: gp.id(), name: cold.and_then(|c| c.name.clone()) })
 }
 
 /// What a goroutine knows of itself; see [`current`].
@@ -233,8 +233,7 @@ impl<T> JoinHandle<T> {
 
     /// The goroutine's id.
     pub fn id(&self) -> GoroutineId {
-        // SAFETY: the handle's owner.
-        unsafe { self.gp.id() }
+        self.gp.id()
     }
 
     /// The goroutine's name, if it was given one.

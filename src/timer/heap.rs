@@ -49,6 +49,10 @@ impl<T> Heap<T> {
         (0..parents).rev().for_each(|at| self.sift_down(at));
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.nodes.iter().map(|(_, what)| what)
+    }
+
     pub(crate) fn append(&mut self, other: Heap<T>) {
         other.nodes.into_iter().for_each(|(when, what)| self.push(when, what));
     }

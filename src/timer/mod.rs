@@ -86,7 +86,7 @@ impl<W: Timed> Timers<W> {
         self.len.store(heap.len(), Ordering::Relaxed);
     }
 
-    /// Wins up to [`BATCH`] waiters whose time has come; each is given to `each`, outside the lock. Says whether there may
+    /// Wins up to [`BATCH`] waiters whose time has come; each that is ours to ready is given to `each`, outside the lock. Says whether there may
     /// be more.
     pub(crate) fn fire(&self, now: Deadline, mut each: impl FnMut(W)) -> bool {
         if self.earliest() > now {
@@ -117,7 +117,7 @@ impl<W: Timed> Timers<W> {
             self.publish(&heap);
             more
         };
-        won.into_iter().take(n).flatten().for_each(&mut each);
+        won.into_iter().take(n).flatten().filter(|who| who.ticket().is_mine_to_ready()).for_each(&mut each);
         more
     }
 
@@ -137,6 +137,12 @@ impl<W: Timed> Timers<W> {
         }
         heap.retain(|entry| entry.who.ticket().look() == Seen::Waiting(entry.epoch));
         self.publish(&heap);
+    }
+
+    /// Whether anybody waits for one of them: void entries do not count.
+    pub(crate) fn any_pending(&self) -> bool {
+        self.earliest() != Deadline::NEVER
+            && self.heap.lock().iter().any(|entry| entry.who.ticket().look() == Seen::Waiting(entry.epoch))
     }
 
     /// Moves all entries to the timers of another P. The goroutines' own notes of where their timer is are wrong afterwards:

@@ -5,6 +5,7 @@
 
 mod blocking;
 mod chan;
+mod dump;
 mod fair;
 mod migration;
 mod park;

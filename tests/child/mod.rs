@@ -9,6 +9,7 @@ use std::any::type_name;
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub(crate) struct Child<F> {
     body: F,
     env: Vec<(&'static str, OsString)>,
     captured: bool,
+    alone: bool,
 }
 
 /// What came of it.
@@ -50,7 +52,7 @@ pub(crate) struct Ended {
 
 /// A process that is to run `body`: a closure written in the test itself, since it is found by its type's name.
 pub(crate) fn child<F: FnOnce()>(body: F) -> Child<F> {
-    Child { body, env: Vec::new(), captured: false }
+    Child { body, env: Vec::new(), captured: false, alone: false }
 }
 
 impl<F: FnOnce()> Child<F> {
@@ -65,10 +67,19 @@ impl<F: FnOnce()> Child<F> {
         self
     }
 
+    /// The body's thread is the process's only one: libtest's, which wait for ever in the standard library, are not there.
+    pub(crate) fn alone(mut self) -> Child<F> {
+        self.alone = true;
+        self
+    }
+
     /// Runs the process to its end.
     #[track_caller]
     pub(crate) fn run(self) -> Ended {
         if std::env::var_os(MARK).is_some() {
+            if self.alone {
+                run_alone(self.body);
+            }
             run_here(self.body);
         }
         let test = test_of::<F>();
@@ -133,6 +144,33 @@ fn run_here(body: impl FnOnce()) -> ! {
     });
     body();
     std::process::exit(0);
+}
+
+/// The child's side, in a process of its own once more: a fork takes nothing along but the calling thread. No runtime may have
+/// been made so far. A body that takes too long gets a SIGALRM.
+#[expect(unsafe_code, reason = "forks")]
+fn run_alone(body: impl FnOnce()) -> ! {
+    // SAFETY: the forked process touches nothing that the threads it has not may have held: libtest's prints, and std's and the
+    // allocator's state, which survives a fork.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "no fork");
+    if pid == 0 {
+        // SAFETY: no preconditions.
+        unsafe { libc::alarm(LIMIT.as_secs() as u32) };
+        let _unheard = writeln!(std::io::stderr(), "{HELLO}");
+        let panicked = catch_unwind(AssertUnwindSafe(body)).is_err();
+        std::process::exit(if panicked { 101 } else { 0 });
+    }
+    let mut status = 0;
+    // SAFETY: our child, and an out-parameter. The second process ends as the first did.
+    unsafe {
+        libc::waitpid(pid, &raw mut status, 0);
+        if libc::WIFSIGNALED(status) {
+            libc::signal(libc::WTERMSIG(status), libc::SIG_DFL);
+            libc::raise(libc::WTERMSIG(status));
+        }
+        libc::_exit(libc::WEXITSTATUS(status));
+    }
 }
 
 /// The name libtest knows a test by, from the name of a closure in it.

@@ -1,0 +1,172 @@
+//! The whole-program deadlock: nothing can ever run again, and the program says so, as Go's do.
+//!
+//! A moment of deadlock is one at which
+//! - every thread of the process *sleeps for good*: it is an M in its bed; a sysmon, or our thread for SIGQUIT; or it sleeps
+//!   without a limit in what this crate offers (a plain thread in `recv`, `lock`, `join`; an M whose goroutine keeps it);
+//! - no runtime has a P at work, a goroutine in a queue, or one that waits for a time;
+//! - somebody waits.
+//!
+//! Threads that are anywhere else (computing, in a system call, in `blocking`, in C, in std's own locks) might do something yet,
+//! and so might threads the process got from elsewhere; /proc/self/task lists them all. Without /proc there is no report.
+//!
+//! How it is found without stopping anything: [`Moment::seen`] is taken twice, and the two must be equal. All that is in it grows
+//! when something happens (the Ps' ticks, the epochs of what threads wait for), so that what is equal has not changed in
+//! between: there was a moment, after the first look and before the second, at which all of it held at once. And from such a
+//! moment nothing leads away, since whoever could wake somebody would have to be awake.
+//!
+//! sysmon looks when its runtime has been idle for [`LOOKS`], and then not again until a goroutine of its runtime has run.
+//! So a plain thread that ends, or begins to wait, later than that is missed. A signal handler, or another process, that
+//! wakes a thread of ours by writing to memory is beyond this.
+#![forbid(unsafe_code)]
+
+use super::dump::Dump;
+use super::registry;
+use super::runtime::Shared;
+use super::sigquit;
+use crate::g::parker::{Asleep, Parker};
+use crate::g::ticket::Epoch;
+use crate::sys::{say, thread};
+use parking_lot::Mutex;
+use std::collections::HashSet;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long a runtime has been idle when its sysmon looks.
+pub(crate) const LOOKS: [Duration; 3] =
+    [Duration::from_millis(10), Duration::from_millis(100), Duration::from_secs(1)];
+
+/// The status a deadlocked program ends with: Go's.
+const STATUS: i32 = 2;
+
+/// What happens when nothing in the process can ever run again: every goroutine waits, and every thread.
+///
+/// It is found within some 10 ms, or within a second if threads come to rest later, as long as every thread of the process is one of
+/// a runtime's or waits without a limit in what this crate offers. One that is in a system call, in C, or in
+/// one of std's locks might do something yet; in a program that has such a thread nothing is ever reported. (`cargo test` has:
+/// its main thread.) With several runtimes all of them must be stuck; then the word of the one that finds it counts,
+/// but [`Deadlock::Ignore`] in any of them silences all.
+///
+/// ```
+/// use sixtyone::runtime::Deadlock;
+/// let builder = sixtyone::Runtime::builder().deadlock(Deadlock::Handler(Box::new(|dump| {
+///     eprintln!("stuck:\n{dump}");
+///     std::process::exit(61);
+/// })));
+/// ```
+#[derive(Default)]
+#[non_exhaustive]
+pub enum Deadlock {
+    /// As in Go: "fatal error: all goroutines are asleep - deadlock!" on standard error, with what each goroutine waits for
+    /// and where it was spawned; the process exits with status 2.
+    #[default]
+    Abort,
+    /// Nothing: it waits for ever.
+    Ignore,
+    /// This is called, on a thread of the runtime's that is no goroutine's. If it returns, the deadlock is ignored until
+    /// something has run again. It cannot make [`Runtime::run`](crate::Runtime::run) return, but it may wake somebody.
+    Handler(Box<dyn Fn(&Dump) + Send + Sync>),
+}
+
+impl fmt::Debug for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Deadlock::Abort => "Abort",
+            Deadlock::Ignore => "Ignore",
+            Deadlock::Handler(_) => "Handler(..)",
+        })
+    }
+}
+
+/// One look at a time: two would take each other for awake, or report twice.
+static LOOKING: Mutex<()> = Mutex::new(());
+
+/// What must not change; see the module's head.
+#[derive(PartialEq)]
+struct Moment {
+    threads: Vec<u32>,
+    waits: Vec<(u32, Epoch)>,
+    /// Of each runtime: its address, and what its Ps have done.
+    runtimes: Vec<(usize, u64)>,
+}
+
+impl Moment {
+    /// None: something may run yet, or nobody waits.
+    fn seen() -> Option<Moment> {
+        let all = registry::all();
+        let mut resting = HashSet::new();
+        let mut runtimes = Vec::new();
+        for rt in &all {
+            runtimes.push((Arc::as_ptr(rt).addr(), rt.activity()));
+            if !rt.at_rest() {
+                return None;
+            }
+            resting.extend(rt.resting_threads());
+        }
+        resting.extend(sigquit::resting_thread());
+        let asleep: Vec<Asleep> = Parker::all_asleep().into_iter().filter(|one| !one.timed).collect();
+        resting.extend(asleep.iter().map(|one| one.thread));
+        let mut threads = thread::all()?;
+        threads.sort_unstable();
+        if !threads.iter().all(|thread| resting.contains(thread)) {
+            return None;
+        }
+        let mut waits: Vec<_> = asleep.iter().map(|one| (one.thread, one.epoch)).collect();
+        waits.sort_unstable_by_key(|one| one.0);
+        let somebody = !waits.is_empty() || all.iter().any(|rt| rt.metrics().goroutines > 0);
+        somebody.then_some(Moment { threads, waits, runtimes })
+    }
+}
+
+/// A look of `rt`'s sysmon. True: there is a deadlock, and it is to be ignored from now on.
+pub(crate) fn look(rt: &Arc<Shared>) -> bool {
+    let dump = {
+        let _one = LOOKING.lock();
+        let ignored = || registry::all().iter().any(|rt| matches!(*rt.deadlock, Deadlock::Ignore));
+        let Some(first) = Moment::seen().filter(|_| !ignored()) else { return false };
+        if Moment::seen().as_ref() != Some(&first) {
+            return false;
+        }
+        Dump::of_all()
+    };
+    match &*rt.deadlock {
+        Deadlock::Ignore => {}
+        Deadlock::Abort => {
+            say(format_args!("fatal error: all goroutines are asleep - deadlock!\n\n{dump}"));
+            std::process::exit(STATUS);
+        }
+        Deadlock::Handler(handler) => {
+            // It may wake somebody: this thread does not rest.
+            rt.sysmon.set_resting(false);
+            // A panic has been printed by the hook.
+            let _printed = catch_unwind(AssertUnwindSafe(|| handler(&dump)));
+            rt.sysmon.set_resting(true);
+        }
+    }
+    true
+}
+
+impl Shared {
+    /// A number that grows when a goroutine of this runtime runs, or an M looks for one.
+    pub(crate) fn activity(&self) -> u64 {
+        self.ps.iter().map(|p| p.stats.ticks.get()).sum()
+    }
+
+    /// Whether no P is at work, and none has anything to do now or later.
+    fn at_rest(&self) -> bool {
+        let waits = |p: &super::p::P| !p.next.is_empty() || p.timers.any_pending();
+        self.idle.all_idle() && !self.work_queued() && !self.ps.iter().any(waits)
+    }
+
+    /// The threads of this runtime that sleep until others do something.
+    fn resting_threads(&self) -> Vec<u32> {
+        let beds = self.idle.occupied();
+        let crew = self.crew.lock();
+        let ms = crew.iter().filter(|member| beds.contains(&Arc::as_ptr(&member.seat.bed).addr()));
+        ms.map(|member| member.seat.thread.load(Ordering::Relaxed))
+            .chain(self.sysmon.resting_thread())
+            .collect()
+    }
+}
