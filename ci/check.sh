@@ -56,6 +56,8 @@ step loom     models   "$counted"           ci/loom.sh
 step mutants  mutants  "$counted"           ci/mutants.sh
 step stress   runs     "$counted"           ci/stress.sh 5 release
 step debug    runs     "$counted"           ci/stress.sh 2 debug
+step trouble  runs     "$counted"           ci/stress.sh 5 release --chaos
+step migrate  runs     "$counted"           ci/stress.sh 5 release --chaos --migrate
 step chaos    runs     "$counted"           ci/chaos.sh
 step example  checks   "$counted"           ci/wordcount.sh
 

@@ -304,7 +304,8 @@ mod policies {
             };
             exit_in_two_seconds(|| 60 + CALLS.load(Ordering::Relaxed) as i32);
             let (one, other, third) = (handled(), handled(), handled());
-            (one.spawn(stuck), other.spawn(stuck));
+            one.spawn(stuck);
+            other.spawn(stuck);
             third.run(stuck);
         });
         let ended = ended.alone().run();

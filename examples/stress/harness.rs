@@ -4,14 +4,15 @@
     reason = "makes runtimes: no goroutine here keeps a thread-local over a call that blocks"
 )]
 
+use crate::chaos;
 use parking_lot::{Condvar, Mutex};
 use sixtyone::Runtime;
 use sixtyone::runtime::Metrics;
 use std::any::Any;
 use std::fmt;
 use std::ops::{AddAssign, Range};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 /// How long a scenario may take, unless `SIXTYONE_WATCHDOG` says otherwise.
@@ -26,25 +27,46 @@ pub(crate) struct Ctx<'a> {
     pub(crate) rng: Rng,
     pub(crate) totals: Totals,
     watchdog: &'a Watchdog,
+    trouble: Vec<Arc<AtomicBool>>,
+}
+
+/// How a run differs from an ordinary one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mode {
+    /// Every runtime has a goroutine that makes trouble.
+    pub(crate) chaos: bool,
+    /// Every park moves its goroutine to another thread.
+    pub(crate) migrate: bool,
+}
+
+/// Set before the first scenario.
+pub(crate) static MODE: OnceLock<Mode> = OnceLock::new();
+
+fn mode() -> Mode {
+    MODE.get().copied().unwrap_or_default()
 }
 
 impl Ctx<'_> {
     pub(crate) fn new<'a>(name: &'static str, procs: usize, rng: Rng, watchdog: &'a Watchdog) -> Ctx<'a> {
         watchdog.next(format!("{name} on {procs} Ps"));
-        Ctx { procs, rng, totals: Totals::default(), watchdog }
+        Ctx { procs, rng, totals: Totals::default(), watchdog, trouble: Vec::new() }
     }
 
     /// A new runtime with the scenario's number of Ps.
-    pub(crate) fn runtime(&self) -> Arc<Runtime> {
+    pub(crate) fn runtime(&mut self) -> Arc<Runtime> {
+        let builder = Runtime::builder().gomaxprocs(self.procs).migrate_always(mode().migrate);
         // SAFETY: no scenario keeps a thread-local, or anything tied to a thread, over a call that may block.
-        let rt = unsafe { Runtime::builder().gomaxprocs(self.procs).build() }.expect("a runtime");
-        let rt = Arc::new(rt);
+        let rt = Arc::new(unsafe { builder.build() }.expect("a runtime"));
         self.watchdog.watch(&rt);
+        if mode().chaos {
+            self.trouble.push(chaos::start(&rt, self.rng.fork()));
+        }
         rt
     }
 
     /// The scenario is over: everything it started must have ended.
     pub(crate) fn finish(&mut self, rt: &Runtime) {
+        self.trouble.drain(..).for_each(|stop| stop.store(true, Ordering::Relaxed));
         let patience = Instant::now() + Duration::from_secs(5);
         while rt.metrics().goroutines > 0 {
             // The one joined last may still be on its way off its stack.
@@ -58,6 +80,8 @@ impl Ctx<'_> {
 /// How much to do of what is done `n` times in a release build.
 pub(crate) fn scaled(n: u64) -> u64 {
     match (SANITIZED, cfg!(debug_assertions)) {
+        // A park costs two switches between threads.
+        _ if mode().migrate => n / 50,
         (true, _) => n / 10,
         (false, true) => n / 3,
         (false, false) => n,

@@ -14,11 +14,11 @@ fn a_taken_p_reaches_its_m() {
         let sleeper = rt.spawn(|rt| rt.acquire_and_schedule());
         rt.grq.push(Work::Quick).unwrap();
         match rt.idle.take_bed() {
-            Some(bed) => rt.idle.hand_to(&bed, p, None),
+            Some(bed) => rt.idle.hand_to(&bed, p, None).unwrap(),
             // It is not in bed yet: another goes.
             None => {
                 let bed = Arc::new(Bed::new());
-                rt.idle.hand_to(&bed, p, None);
+                rt.idle.hand_to(&bed, p, None).unwrap();
                 let p = bed.rise().unwrap();
                 rt.schedule(&bed, p, true);
             }
@@ -64,7 +64,7 @@ fn a_tied_goroutine_comes_home() {
         let bed = Arc::new(Bed::new());
         let sender = rt.spawn({
             let bed = Arc::clone(&bed);
-            move |rt| rt.idle.hand_to(&bed, p, None)
+            move |rt| rt.idle.hand_to(&bed, p, None).unwrap()
         });
         assert_eq!(rt.idle.await_errand(&bed).map(|p| p.index()), Some(0));
         sender.join().unwrap();
@@ -79,6 +79,25 @@ fn nobody_waits_at_home_for_ever() {
         let closer = rt.spawn(|rt| rt.idle.close());
         assert!(rt.idle.await_errand(&Arc::new(Bed::new())).is_none());
         closer.join().unwrap();
+    });
+}
+
+/// The runtime closes as somebody hands a P to an M that was taken off the lists: it goes home all the same.
+#[test]
+fn nobody_is_forgotten_between_lists() {
+    model(4, || {
+        let rt = Rt::new(1, 0);
+        let p = rt.idle.take_p().unwrap();
+        let sleeper = rt.spawn(|rt| {
+            let given = rt.idle.acquire(&Arc::new(Bed::new()));
+            assert!(given.is_none_or(|(p, spinning)| p.index() == 0 && spinning));
+        });
+        let closer = rt.spawn(|rt| rt.idle.close());
+        if let Some(bed) = rt.idle.take_bed() {
+            let _closing = rt.idle.hand_to(&bed, p, None);
+        }
+        closer.join().unwrap();
+        sleeper.join().unwrap();
     });
 }
 

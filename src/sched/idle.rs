@@ -512,14 +512,25 @@ impl Idle {
         lists.beds.push(bed);
     }
 
-    /// Gives an M that sleeps, or is about to, on no list, a P; it rises as a spinner, and runs the errand first.
-    pub(crate) fn hand_to(&self, bed: &Bed, p: PToken, errand: Option<Gp>) {
+    /// Gives an M that sleeps, or is about to, among no others, a P; it rises as a spinner, and runs the errand first.
+    ///
+    /// Err gives the errand back: the runtime is closing, and the M leaves. (One that was given an errand before that leaves it
+    /// behind when it does.)
+    pub(crate) fn hand_to(&self, bed: &Bed, p: PToken, errand: Option<Gp>) -> Result<(), Option<Gp>> {
+        let lists = self.lists.lock();
+        if lists.closed {
+            drop(lists);
+            bed.wake_with(None);
+            return Err(errand);
+        }
         self.counts.fetch_add(Counts::SPIN, Ordering::SeqCst);
         if let Some(gp) = errand {
             // The sleeper's token orders this store before the load in `take_errand`.
             bed.errand.store(gp.as_ptr(), Ordering::Relaxed);
         }
+        drop(lists);
         bed.wake_with(Some(p));
+        Ok(())
     }
 
     /// Puts a P back that nobody is to run. The caller then looks at the queues ([`Idle::wake_if`]), or needs not to.

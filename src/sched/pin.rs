@@ -12,6 +12,7 @@
 #![expect(unsafe_code, reason = "notes in the goroutine's body where it is at home")]
 
 use super::find::settle;
+use super::idle::{Bed, PToken};
 use super::m::M;
 use super::runtime::{Kind, Shared};
 use super::start::start_reserve;
@@ -102,11 +103,18 @@ unsafe fn away(m: &M, gp: Gp) -> bool {
 
 fn send_home(m: &M, gp: Gp, home: u32) -> bool {
     let seat = NonZeroU32::new(home).and_then(|number| m.rt.crew.lock().seat(number).cloned());
-    let (Some(seat), Some(token)) = (seat, m.release()) else {
-        unreachable!("a tied goroutine's M waits for it, and who finds one has a P")
-    };
-    m.rt.idle.hand_to(&seat.bed, token, Some(gp));
+    match seat.and_then(|seat| Some((seat, m.release()?))) {
+        Some((seat, token)) => hand_over(m, &seat.bed, token, gp),
+        // Its M waits for it, unless the runtime is closing and that has left.
+        None => m.rt.leave_behind(gp),
+    }
     true
+}
+
+fn hand_over(m: &M, bed: &Bed, token: PToken, gp: Gp) {
+    if let Err(Some(gp)) = m.rt.idle.hand_to(bed, token, Some(gp)) {
+        m.rt.leave_behind(gp);
+    }
 }
 
 fn give_to_another(m: &M, gp: Gp) -> bool {
@@ -114,7 +122,7 @@ fn give_to_another(m: &M, gp: Gp) -> bool {
     let Some(bed) = rt.idle.take_bed().or_else(|| start_reserve(rt).ok()) else { return false };
     match m.release() {
         Some(token) => {
-            rt.idle.hand_to(&bed, token, Some(gp));
+            hand_over(m, &bed, token, gp);
             true
         }
         None => {

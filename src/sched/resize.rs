@@ -111,6 +111,11 @@ pub(crate) fn retire(m: &M) {
     });
     if let Some(token) = m.release() {
         m.rt.idle.retire(token, || m.rt.ps.active());
+        // Others may have relied on this M.
+        if m.spinning.replace(false) {
+            let woke = m.rt.idle.stop_spinning(|| m.rt.work_queued());
+            m.rt.see_to(woke);
+        }
         // Queues, and timers that P 0's M may not know of.
         m.rt.wake_if_queued();
     }

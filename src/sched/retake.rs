@@ -107,7 +107,8 @@ fn consider(rt: &Arc<Shared>, seat: &Seat, mark: &Mark) -> bool {
     match took {
         Some(index) => {
             rt.stats.retaken.add_shared(1);
-            rt.idle.hand_to(&bed, PToken::taken(index), None);
+            // A runtime that closes needs no Ps any more.
+            let _closing = rt.idle.hand_to(&bed, PToken::taken(index), None);
         }
         None => {
             if !asleep && seat.burns.swap(false, Ordering::Relaxed) {

@@ -3,7 +3,9 @@
 use crate::util::*;
 use sixtyone::sync::{Mutex, WaitGroup};
 use sixtyone::{Runtime, chan, runtime as api, spawn, testing, time, yield_now};
+use std::cell::Cell;
 use std::collections::HashSet;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -176,5 +178,33 @@ fn migrate_always_respects_ties() {
             (0..20).for_each(|_| travel());
             assert_eq!(thread_id(), here);
         });
+    });
+}
+
+thread_local! {
+    static MINE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The address on this thread, as of now: cannot be merged with an earlier call's.
+#[inline(never)]
+fn address() -> usize {
+    black_box(MINE.with(|mine| black_box(std::ptr::from_ref(mine).addr())))
+}
+
+/// Breaks the promise: uses a thread-local before and after a call that may move it, as if that were the same one. True: it
+/// was not.
+fn broken_promise() -> bool {
+    let before = address();
+    time::sleep(Duration::from_micros(50));
+    before != address()
+}
+
+/// What `migrate_always` is for: on one P, where nothing moves by itself, it makes a broken promise show each time.
+#[test]
+fn migrate_always_shows_a_broken_promise() {
+    watched(|| {
+        migrating(1).run(|| (0..50).for_each(|_| assert!(broken_promise())));
+        let ordinary = runtime(1);
+        ordinary.run(|| assert!((0..50).any(|_| !broken_promise()), "mostly it stays, and nobody notices"));
     });
 }

@@ -227,3 +227,47 @@ fn the_runtime_is_dropped_meanwhile() {
         }
     });
 }
+
+/// Ten thousand, a hundred at once: each waits, while it unwinds, for a value of its own. Afterwards no thread believes that it
+/// is panicking, and no value is missing.
+#[test]
+fn ten_thousand_times() {
+    const ALL: usize = 10_000;
+    const AT_ONCE: usize = 100;
+    testing::run(4, || {
+        let received = Arc::new(AtomicUsize::new(0));
+        let (permits, returned) = chan::buffered(AT_ONCE);
+        let wg = WaitGroup::new();
+        for i in 0..ALL {
+            permits.send(()).unwrap();
+            let (tx, rx) = chan::unbuffered();
+            let (received, returned) = (Arc::clone(&received), returned.clone());
+            wg.spawn(move || {
+                let h = unwinding(move || {
+                    assert_eq!(rx.recv(), Ok(i));
+                    received.fetch_add(1, Ordering::Relaxed);
+                });
+                tx.send(i).unwrap();
+                unwound(h);
+                returned.recv().unwrap();
+            });
+        }
+        wg.wait();
+        assert_eq!(received.load(Ordering::Relaxed), ALL);
+        // On every M there is: each of these holds one up until all have looked.
+        let looked = Arc::new(AtomicUsize::new(0));
+        let all: Vec<_> = (0..AT_ONCE)
+            .map(|_| {
+                let looked = Arc::clone(&looked);
+                spawn(move || {
+                    api::blocking(|| {
+                        assert!(!panicking());
+                        looked.fetch_add(1, Ordering::SeqCst);
+                        until(|| looked.load(Ordering::SeqCst) == AT_ONCE);
+                    });
+                })
+            })
+            .collect();
+        all.into_iter().for_each(|h| h.join().unwrap());
+    });
+}
