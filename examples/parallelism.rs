@@ -23,7 +23,8 @@ struct Args {
     kind: Option<String>,
 }
 
-const KINDS: [(&str, fn() -> String); 3] = [("task", task), ("data", data), ("pipeline", pipeline)];
+type Kind = (&'static str, fn() -> String);
+const KINDS: [Kind; 3] = [("task", task), ("data", data), ("pipeline", pipeline)];
 const FARES: [u32; 6] = [310, 120, 480, 250, 99, 175];
 static BUSY: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
