@@ -4,6 +4,7 @@
 #
 #   ci/mutants.sh            all
 #   ci/mutants.sh idle       those with this in their name
+#   ci/mutants.sh --part 1/3     every third, from the first, second (1) or third: the gate does one part a commit
 #
 # A mutant whose old text is not there exactly once, or that does not compile, fails the step: it has to be brought up to date.
 #
@@ -18,7 +19,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 tree=$root/target-mutants/tree
-only=${1:-}
+only=${1:-} part=0 parts=1
+if [ "$only" = --part ]; then
+    part=${2%/*} parts=${2#*/} only=
+fi
+seen=0
 # The dependencies are the models'. (And so is the name of what is built of the crate, wherever the tree is: at the end the
 # sources are touched, or ci/loom.sh would take the last mutant for them.)
 export CARGO_TARGET_DIR=$root/${CARGO_TARGET_DIR:-target-loom}
@@ -42,6 +47,8 @@ fail() {
 mutant() {
     local name=$1 file=$2 models=$3 old=$4 new=$5
     if [[ $name != *"$only"* ]]; then return 0; fi
+    seen=$((seen + 1))
+    if [ $((seen % parts)) -ne "$part" ]; then return 0; fi
     local text rest
     text=$(<"$tree/$file")
     rest=${text#*"$old"}
@@ -171,8 +178,8 @@ mutant timer-fires-early src/timer/mod.rs timers \
     'heap.pop_expired(now.nanos())' \
     'heap.pop_expired(u64::MAX)'
 mutant timer-sweep-takes-the-living src/timer/mod.rs timers::a_sweep \
-    'entry.who.ticket().look() == Seen::Waiting(entry.epoch)' \
-    'entry.who.ticket().look() == Seen::Claimed'
+    'heap.retain(|entry| entry.who.ticket().look() == Seen::Waiting(entry.epoch))' \
+    'heap.retain(|entry| entry.who.ticket().look() == Seen::Claimed)'
 mutant timer-sweep-untold src/timer/mod.rs timers::what \
     'heap.retain(|entry| entry.who.ticket().look() == Seen::Waiting(entry.epoch));
         self.publish(&heap);' \
@@ -189,9 +196,6 @@ mutant lrq-push-not-release src/runq/local.rs runq \
 mutant lrq-steal-not-release src/runq/local.rs runq::stolen \
     'to.0.tail.store(own_tail + n - 1, Ordering::Release)' \
     'to.0.tail.store(own_tail + n - 1, Ordering::Relaxed)'
-mutant next-put-not-release src/runq/local.rs runq::next \
-    'self.slot.store(gp.as_ptr(), Ordering::Release)' \
-    'self.slot.store(gp.as_ptr(), Ordering::Relaxed)'
 mutant lrq-take-by-store src/runq/local.rs runq \
     'let moved = self.head.compare_exchange(head, head + 1, Ordering::AcqRel, Ordering::Relaxed);' \
     'self.head.store(head + 1, Ordering::Release);

@@ -4,6 +4,7 @@ use super::model;
 use crate::g::Gp;
 use crate::prim::RaceCell;
 use crate::runq::local::{Local, Next};
+use crate::sched::own::{Hold, Taking};
 use loom::thread;
 use std::sync::Arc;
 
@@ -133,21 +134,55 @@ fn stolen_goods_are_stolen() {
     });
 }
 
-/// The owner fills `next`, displaces what is there, empties it; a thief comes in between.
+/// The owner's queue is full, and it takes half of it out at once, as a thief comes.
+#[test]
+fn a_full_queue_gives_up_its_half() {
+    model(4, || {
+        let bodies = bodies();
+        let (owner, thieves) = Local::<4>::new();
+        (1..=4).for_each(|n| owner.push(g(&bodies, n)));
+        let thief = thread::spawn({
+            let bodies = Arc::clone(&bodies);
+            move || thieves.steal_one().map(|gp| take(&bodies, gp))
+        });
+        let mut got = Vec::new();
+        owner.pop_half(|gp| got.push(take(&bodies, gp)));
+        owner.push(g(&bodies, 5));
+        got.extend(std::iter::from_fn(|| owner.pop()).map(|gp| take(&bodies, gp)));
+        got.extend(thief.join().unwrap());
+        each_once(got, 5);
+    });
+}
+
+/// The owner fills `next`, displaces what is there, empties it, each time from user code; a thief borrows the P in between.
 #[test]
 fn next_is_had_by_one() {
     model(4, || {
         let bodies = bodies();
-        let next = Arc::new(Next::default());
+        let shared = Arc::new((Hold::new(), Next::default()));
+        let (hold, next) = (&shared.0, &shared.1);
+        hold.got(0);
+        hold.leave();
+        let inside = |f: &dyn Fn() -> Option<Gp>| {
+            assert!(hold.enter(), "it is only borrowed");
+            let gp = f();
+            hold.leave();
+            gp
+        };
         let thief = thread::spawn({
-            let (next, bodies) = (Arc::clone(&next), Arc::clone(&bodies));
-            move || next.steal().map(|gp| take(&bodies, gp))
+            let (shared, bodies) = (Arc::clone(&shared), Arc::clone(&bodies));
+            move || {
+                shared.0.take(Taking::Borrow)?;
+                let gp = shared.1.steal();
+                shared.0.give_back();
+                gp.map(|gp| take(&bodies, gp))
+            }
         });
         let mut got = Vec::new();
         for n in 1..=2 {
-            got.extend(next.put(g(&bodies, n)).map(|gp| take(&bodies, gp)));
+            got.extend(inside(&|| next.put(g(&bodies, n))).map(|gp| take(&bodies, gp)));
         }
-        got.extend(next.take().map(|gp| take(&bodies, gp)));
+        got.extend(inside(&|| next.take()).map(|gp| take(&bodies, gp)));
         got.extend(thief.join().unwrap());
         each_once(got, 2);
         assert!(next.is_empty());
