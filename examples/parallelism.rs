@@ -3,11 +3,7 @@
 //! Whatever is done to a flight takes one unit of computing. On one P goroutines take turns and the units add up; on two
 //! Ps two run at the same time, so the pipeline's 12 units (Figure 1.18) take 7 (Figure 1.19), if two cores are free.
 
-#![expect(
-    unsafe_code,
-    clippy::print_stdout,
-    reason = "making a runtime is the one unsafe call; prints its results"
-)]
+#![expect(unsafe_code, clippy::print_stdout, reason = "makes runtimes; prints its results")]
 
 use clap::Parser;
 use sixtyone::{Runtime, chan, spawn};
@@ -30,7 +26,6 @@ static BUSY: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 /// The unit: less than the 10 ms of computing after which others go on beside a goroutine.
 const UNIT: Duration = Duration::from_millis(4);
-/// Steps of computing in it.
 static STEPS: AtomicUsize = AtomicUsize::new(0);
 
 /// Computes for a unit of time, without giving way, and passes the result on.
