@@ -26,15 +26,20 @@ fn dump_all_the_time(stop: &AtomicBool, n: usize) -> usize {
 fn beside_dumps(procs: usize, work: impl FnOnce() + Send) -> usize {
     let rt = runtime(procs);
     rt.run(move || {
+        let (tx, rx) = chan::unbuffered::<()>();
+        let waits = spawn(move || rx.recv());
         let stop = AtomicBool::new(false);
         let met = AtomicUsize::new(0);
         scope(|s| {
             for _ in 0..2 {
-                s.spawn(|| met.fetch_add(dump_all_the_time(&stop, 20), Relaxed));
+                s.spawn(|| met.fetch_add(dump_all_the_time(&stop, 110), Relaxed));
             }
             work();
             stop.store(true, Relaxed);
         });
+        assert!(!waits.is_finished());
+        drop(tx);
+        waits.join().unwrap().unwrap_err();
         met.into_inner()
     })
 }
