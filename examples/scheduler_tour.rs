@@ -36,12 +36,19 @@ fn crowd() {
 
 fn thief() {
     let (wg, before) = (WaitGroup::new(), runtime::metrics().steals);
-    (0..100).for_each(|_| wg.spawn(|| ()));
-    // On one P there is nobody to wait for.
-    while runtime::gomaxprocs() > 1 && runtime::metrics().steals == before {
-        std::hint::spin_loop();
+    let stolen = || runtime::metrics().steals > before;
+    // Once more if nobody came for 10 ms: then main, which computes, has lost its P to those in the queue. (On one P there is
+    // nobody to wait for.)
+    loop {
+        (0..100).for_each(|_| wg.spawn(|| ()));
+        while runtime::gomaxprocs() > 1 && !stolen() && runtime::num_goroutines() > 1 {
+            std::hint::spin_loop();
+        }
+        wg.wait();
+        if runtime::gomaxprocs() == 1 || stolen() {
+            return;
+        }
     }
-    wg.wait();
 }
 
 fn talk() {
