@@ -10,7 +10,7 @@
 //! and so might threads the process got from elsewhere; /proc/self/task lists them all. Without /proc there is no report.
 //!
 //! How it is found without stopping anything: [`Moment::seen`] is taken twice, and the two must be equal. All that is in it grows
-//! when something happens (the Ps' ticks, the epochs of what threads wait for), so that what is equal has not changed in
+//! when something happens (the Ps' ticks, the moments since when threads sleep), so that what is equal has not changed in
 //! between: there was a moment, after the first look and before the second, at which all of it held at once. And from such a
 //! moment nothing leads away, since whoever could wake somebody would have to be awake.
 //!
@@ -24,7 +24,6 @@ use super::registry;
 use super::runtime::Shared;
 use super::sigquit;
 use crate::g::parker::{Asleep, Parker};
-use crate::g::ticket::Epoch;
 use crate::sys::{say, thread};
 use parking_lot::Mutex;
 use std::collections::HashSet;
@@ -87,7 +86,9 @@ static LOOKING: Mutex<Option<Moment>> = Mutex::new(None);
 #[derive(Debug, PartialEq)]
 struct Moment {
     threads: Vec<u32>,
-    waits: Vec<(u32, Epoch)>,
+    /// Of each thread, since when it sleeps and for what: an epoch would not do, since it is one of a parker's, and threads
+    /// borrow another for each wait.
+    waits: Vec<Asleep>,
     /// Of each runtime: its address, and what its Ps have done.
     runtimes: Vec<(usize, u64)>,
 }
@@ -113,8 +114,8 @@ impl Moment {
         if !threads.iter().all(|thread| resting.contains(thread)) {
             return None;
         }
-        let mut waits: Vec<_> = asleep.iter().map(|one| (one.thread, one.epoch)).collect();
-        waits.sort_unstable_by_key(|one| one.0);
+        let mut waits = asleep;
+        waits.sort_unstable_by_key(|one| one.thread);
         let somebody = !waits.is_empty() || all.iter().any(|rt| rt.metrics().goroutines > 0);
         somebody.then_some(Moment { threads, waits, runtimes })
     }

@@ -405,6 +405,8 @@ impl Idle {
 
     /// Whether nobody holds a P, in one order with all changes of the counts.
     pub(crate) fn all_idle(&self) -> bool {
+        // Under the lock, since it is two numbers.
+        let _still = self.lists.lock();
         Counts(self.counts.load(Ordering::SeqCst)).idle() >= self.in_use.load(Ordering::SeqCst)
     }
 
@@ -467,6 +469,9 @@ impl Idle {
     /// Takes an idle P, the one of this number if it is there. (Put down just now it is the last.)
     pub(crate) fn take_p_like(&self, index: Option<u32>) -> Option<PToken> {
         let mut lists = self.lists.lock();
+        if lists.closed {
+            return None;
+        }
         let last = lists.ps.len().checked_sub(1)?;
         let at = lists.ps.iter().rposition(|p| Some(p.0) == index).unwrap_or(last);
         let p = lists.ps.swap_remove(at);

@@ -157,10 +157,13 @@ impl M {
         f(unsafe { (*self.p.get()).as_mut() })
     }
 
-    /// Its P, from user code, for a look at what anybody may look at. It may be gone already; what is seen then is as old as
+    /// Its P, from user code, for a look at what anybody may look at. It may go at any moment; what is seen then is as old as
     /// what changes a moment later.
     #[inline(always)]
     pub(crate) fn peek(&self) -> Option<&P> {
+        if self.seat.hold.is_gone() {
+            return None;
+        }
         // SAFETY: one thread, and nobody is inside: no other reference.
         unsafe { (*self.p.get()).as_deref() }
     }
@@ -176,7 +179,7 @@ impl M {
         held
     }
 
-    /// The goroutine has come back to g0 without a P.
+    /// The goroutine has come back to g0, or to another P, without the one it had.
     #[cold]
     pub(crate) fn back_without_p(&self) {
         if self.seat.burns.swap(false, Ordering::Relaxed) {
@@ -214,7 +217,16 @@ impl M {
     /// Hands the P, if there is one, on: this thread is about to sleep with its goroutine, or to be busy otherwise. Says which
     /// it was.
     pub(crate) fn hand_off(&self) -> Option<u32> {
-        let token = self.inside(|| {
+        let token = self.lay_down()?;
+        let index = token.index() as u32;
+        self.rt.idle.put_p(token);
+        self.rt.wake_if_queued();
+        Some(index)
+    }
+
+    /// Gives the P up, with all it has to run where others can take it.
+    pub(crate) fn lay_down(&self) -> Option<PToken> {
+        self.inside(|| {
             self.with_p(|p| {
                 if let Some(p) = p
                     && let Some(gp) = p.next.take()
@@ -223,11 +235,7 @@ impl M {
                 }
             });
             self.release()
-        })?;
-        let index = token.index() as u32;
-        self.rt.idle.put_p(token);
-        self.rt.wake_if_queued();
-        Some(index)
+        })
     }
 
     /// Runs a piece of the scheduler, wherever it is called.
@@ -245,6 +253,7 @@ impl M {
     /// Starts to hold an idle P, if there is one, the one of this number by preference. From user code.
     pub(crate) fn take_idle(&self, index: Option<u32>) -> bool {
         let Some(token) = self.rt.idle.take_p_like(index) else { return false };
+        self.back_without_p();
         self.inside(|| self.hold(token));
         self.rt.sysmon.rouse();
         true

@@ -101,6 +101,12 @@ impl Hold {
         }
     }
 
+    /// Whether the P has been taken, as of some moment close by. For the M itself.
+    #[inline(always)]
+    pub(crate) fn is_gone(&self) -> bool {
+        self.word.load(Ordering::Relaxed) == GONE
+    }
+
     /// The M leaves for user code.
     #[inline(always)]
     pub(crate) fn leave(&self) {

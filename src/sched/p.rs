@@ -33,7 +33,7 @@ pub(crate) struct P {
     /// One of the timers is due: says sysmon, or who had no time for all.
     pub(crate) timers_due: AtomicBool,
     /// The number of the M that holds it, or 0. Changed by that M, before it puts the P on the list of idle ones or after it
-    /// took it off.
+    /// took it off; and by who takes the P from it.
     pub(crate) holder: AtomicU32,
     pub(crate) stats: Stats,
     own: UnsafeCell<Own>,

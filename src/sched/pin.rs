@@ -36,7 +36,8 @@ pub(crate) fn lock_os_thread() -> OsThreadGuard {
         let gp = m.cur.get()?;
         // SAFETY: one owner: the caller is the goroutine.
         unsafe {
-            (*gp.running()).ties += 1;
+            // At the most it is never untied again: that many guards were forgotten.
+            (*gp.running()).ties = (*gp.running()).ties.saturating_add(1);
             (*gp.running()).home = m.seat.number.get();
             *gp.flags() |= flag::AWAY;
         }
@@ -56,7 +57,9 @@ impl Drop for OsThreadGuard {
         {
             // SAFETY: one owner: the caller is the goroutine; the guard is not Send.
             unsafe {
-                (*gp.running()).ties -= 1;
+                if (*gp.running()).ties != u16::MAX {
+                    (*gp.running()).ties -= 1;
+                }
                 if (*gp.running()).ties == 0 {
                     (*gp.running()).home = 0;
                     *gp.flags() &= !flag::AWAY;
@@ -69,7 +72,10 @@ impl Drop for OsThreadGuard {
 
 /// The M's own goroutine has parked or yielded: sleeps until that comes home. None: the runtime is closing.
 pub(crate) fn at_home(m: &M) -> Option<Gp> {
-    m.hand_off();
+    if m.hand_off().is_none() {
+        // Its P was taken before; so the goroutine's timer, if it has one, is some idle P's now, and nobody knows.
+        m.rt.wake_if_queued();
+    }
     let token = m.rt.idle.await_errand(&m.seat.bed)?;
     m.hold(token);
     m.spinning.set(true);

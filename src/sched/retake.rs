@@ -93,12 +93,15 @@ fn consider(rt: &Arc<Shared>, seat: &Seat, mark: &Mark) -> bool {
             return false;
         }
     }
+    if rt.closing() {
+        return false;
+    }
     // First the M that is to go on, so that a taken P never waits for a thread. None to be had: the next look is soon.
     let Some(bed) = rt.idle.take_bed().or_else(|| start::start_reserve(rt).ok()) else { return false };
-    // The M counts itself out when it notices; so it is counted in before it can.
-    if !asleep {
+    // The M counts itself out when it notices; so it is counted in before it can, and once.
+    let counted = !asleep && !seat.burns.swap(true, Ordering::Relaxed);
+    if counted {
         rt.burners.fetch_add(1, Ordering::Relaxed);
-        seat.burns.store(true, Ordering::Relaxed);
     }
     let took = {
         let _one_taker = rt.takers.lock();
@@ -107,11 +110,13 @@ fn consider(rt: &Arc<Shared>, seat: &Seat, mark: &Mark) -> bool {
     match took {
         Some(index) => {
             rt.stats.retaken.add_shared(1);
+            // Ours to say, until its next M has it: nobody is to be looked at, or asked, for this P.
+            rt.ps[index as usize].holder.store(0, Ordering::Relaxed);
             // A runtime that closes needs no Ps any more.
             let _closing = rt.idle.hand_to(&bed, PToken::taken(index), None);
         }
         None => {
-            if !asleep && seat.burns.swap(false, Ordering::Relaxed) {
+            if counted && seat.burns.swap(false, Ordering::Relaxed) {
                 rt.burners.fetch_sub(1, Ordering::Relaxed);
             }
             rt.idle.put_bed(bed);

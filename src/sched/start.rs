@@ -97,7 +97,7 @@ fn m_main(rt: Arc<Shared>, seat: Arc<Seat>) {
         schedule(&m);
     }
     drop_spare(&m);
-    m.hand_off();
+    let token = m.lay_down();
     if let Some(gp) = m.seat.bed.take_errand() {
         m.rt.leave_behind(gp);
     }
@@ -105,8 +105,13 @@ fn m_main(rt: Arc<Shared>, seat: Arc<Seat>) {
         // A plain thread again: what this M left behind may be dropped here.
         close::bury_all(&m.rt);
     } else {
-        // One too many, or it was some goroutine's own. Nobody waits for this thread, which is almost at its end.
+        // One too many, or it was some goroutine's own. Nobody waits for this thread, which is almost at its end, and which
+        // does not count any more when another is started for its P.
         m.rt.crew.lock().remove(m.seat.number);
+        if let Some(token) = token {
+            m.rt.idle.put_p(token);
+            m.rt.wake_if_queued();
+        }
     }
     m.seat.set_exited();
     m.rt.left.notify();

@@ -208,3 +208,19 @@ fn migrate_always_shows_a_broken_promise() {
         ordinary.run(|| assert!((0..50).any(|_| !broken_promise()), "mostly it stays, and nobody notices"));
     });
 }
+
+/// A tied goroutine loses its P while it sleeps in the kernel; the others end, and everything is idle. What it then sleeps for
+/// comes all the same.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "sleeps in the kernel on purpose")]
+fn a_tied_goroutine_without_a_p_wakes_up() {
+    testing::run(1, || {
+        let _tied = api::lock_os_thread();
+        let other = spawn(|| (0..100).for_each(|_| yield_now()));
+        // Longer than sysmon looks around beside idle Ps.
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(other.is_finished());
+        time::sleep(Duration::from_millis(1));
+        other.join().unwrap();
+    });
+}

@@ -204,3 +204,23 @@ fn surplus_threads_end() {
         }
     });
 }
+
+/// More often than there may be hogs at once: who has come back is no hog any more.
+#[test]
+fn hogs_one_after_the_other() {
+    testing::run(1, || {
+        for _ in 0..100 {
+            let ran = Arc::new(AtomicBool::new(false));
+            let other = spawn({
+                let ran = Arc::clone(&ran);
+                move || ran.store(true, Ordering::Relaxed)
+            });
+            // It runs only if the P is taken from here.
+            while !ran.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+            other.join().unwrap();
+            api::blocking(|| ());
+        }
+    });
+}
