@@ -182,7 +182,7 @@ impl M {
     /// The goroutine has come back to g0, or to another P, without the one it had.
     #[cold]
     pub(crate) fn back_without_p(&self) {
-        if self.seat.burns.swap(false, Ordering::Relaxed) {
+        if self.seat.burns.load(Ordering::Relaxed) && self.seat.burns.swap(false, Ordering::Relaxed) {
             self.rt.burners.fetch_sub(1, Ordering::Relaxed);
         }
     }
