@@ -45,7 +45,7 @@ impl Runtime {
         T: Send,
     {
         assert!(
-            M::current().is_none_or(|m| m.cur.get().is_none()),
+            M::current().is_none_or(|m| m.cur().is_none()),
             "Runtime::run called inside a goroutine: call the closure, or spawn it"
         );
         let cold = Cold { name: Some("main".into()), stack_size: Some(MAIN_SIZE) };

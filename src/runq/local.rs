@@ -133,6 +133,11 @@ impl<const N: usize> Thieves<N> {
         self.0.len()
     }
 
+    /// How many have left it so far.
+    pub(crate) fn served(&self) -> u64 {
+        self.0.head.load(Ordering::Relaxed)
+    }
+
     /// Moves the older half (at least one) into `to`, which is the thief's own and empty. Returns the oldest, to run.
     pub(crate) fn steal_half(&self, to: &Local<N>) -> Option<Gp> {
         debug_assert!(to.is_empty());

@@ -24,10 +24,19 @@ pub(crate) fn without_p<R>(m: &M, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// For a goroutine that is about to compete for something: if its P was taken, first it gets one again. True: it was.
+pub(crate) fn wait_for_turn() -> bool {
+    let gone = M::current().is_some_and(|m| m.cur().is_some() && m.seat.hold.is_gone());
+    if gone {
+        come_back(None);
+    }
+    gone
+}
+
 /// Takes a P, the one of this number if it can be, or waits for one.
 fn come_back(had: Option<u32>) {
     let Some(m) = M::current() else { return };
-    let Some(gp) = m.cur.get() else { return };
+    let Some(gp) = m.cur() else { return };
     // It has one if `f` has parked: then it came here by way of g0.
     if m.has_p() || m.take_idle(had) || !may_move(m) {
         return;

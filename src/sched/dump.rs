@@ -127,7 +127,7 @@ fn collect(runtimes: &[Arc<Shared>]) -> Vec<Goroutine> {
     });
     let asleep = Parker::all_asleep().into_iter();
     let others = Others {
-        me: M::current().and_then(|m| m.cur.get()),
+        me: M::current().and_then(|m| m.cur()),
         running: seats.collect(),
         asleep: asleep.filter_map(|one| Some((one.goroutine?.as_ptr().addr(), one))).collect(),
     };

@@ -47,7 +47,7 @@ pub(crate) struct Seat {
     pub(crate) thread: AtomicU32,
     /// Its P was taken because its goroutine burns CPU, which it still does.
     pub(crate) burns: AtomicBool,
-    /// The goroutine that it was last switched to: for reports.
+    /// The goroutine that runs on it. Changed by its own thread; others look for reports.
     pub(crate) runs: AtomicPtr<G>,
     exited: AtomicBool,
 }
@@ -91,7 +91,6 @@ pub(crate) struct M {
     pub(crate) tied: Cell<bool>,
     /// Goroutines that leave it are to go on elsewhere: the runtime's `migrate_always`.
     pub(crate) migrates: bool,
-    pub(crate) cur: Cell<Option<Gp>>,
     pub(crate) action: Cell<Action>,
     /// g0's stack pointer while a goroutine runs.
     pub(crate) g0_sp: Cell<*mut u8>,
@@ -107,7 +106,7 @@ pub(crate) struct M {
 
 impl std::fmt::Debug for M {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("M").field("seat", &self.seat).field("cur", &self.cur).finish_non_exhaustive()
+        f.debug_struct("M").field("seat", &self.seat).finish_non_exhaustive()
     }
 }
 
@@ -121,7 +120,6 @@ impl M {
             napper: Sleeper::new(),
             spinning: Cell::new(false),
             tied: Cell::new(false),
-            cur: Cell::new(None),
             action: Cell::new(Action::None),
             g0_sp: Cell::new(std::ptr::null_mut()),
             g0_fiber: Fiber::of_thread(),
@@ -140,6 +138,18 @@ impl M {
         let m = tls::current_m().cast::<M>();
         // SAFETY: set by `Installed`, whose drop nulls it before the M goes away. The caller keeps it short.
         unsafe { m.as_ref() }
+    }
+
+    /// The goroutine that runs on it.
+    #[inline(always)]
+    pub(crate) fn cur(&self) -> Option<Gp> {
+        Gp::from_ptr(self.seat.runs.load(Ordering::Relaxed))
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_cur(&self, gp: Option<Gp>) {
+        let gp = gp.map_or(std::ptr::null_mut(), |gp| gp.as_ptr());
+        self.seat.runs.store(gp, Ordering::Relaxed);
     }
 
     /// The P, if the M has one. `f` is the scheduler's own code and does not come here again.

@@ -32,7 +32,7 @@ use std::sync::atomic::Ordering;
 /// Who would wait if the caller did. A thread's answer is good for one [`park_until`].
 #[inline]
 pub(crate) fn me() -> Who {
-    match M::current().filter(|m| may_move(m)).and_then(|m| m.cur.get()) {
+    match M::current().filter(|m| may_move(m)).and_then(|m| m.cur()) {
         Some(gp) => Who::G(gp),
         None => Who::Thread(Parker::borrow()),
     }
@@ -203,7 +203,7 @@ pub(crate) unsafe fn commit(ticket: &Ticket, lock: &RawLock) {
 fn sleep(parker: &'static Parker, mut asleep: Asleep, until: Deadline) -> Wake {
     if let Some(m) = M::current() {
         m.hand_off();
-        asleep.goroutine = m.cur.get();
+        asleep.goroutine = m.cur();
     }
     let epoch = asleep.epoch;
     parker.note(Some(asleep));
@@ -255,9 +255,11 @@ pub(super) unsafe fn leave(gp: Gp, action: Action) {
     }
 }
 
-/// Whether a busy wait of a microsecond may pay: what is waited for can happen meanwhile, and nothing else is to be run.
+/// Whether a busy wait of a microsecond may pay: what is waited for can happen meanwhile, and nothing else is to be run. (Who
+/// runs without a P, [`retake`](super::retake), stops when it next has to wait; queueing behind it leaves a queue for a slice.)
 pub(crate) fn may_spin() -> bool {
     match M::current() {
+        Some(m) if m.rt.burners.load(Ordering::Relaxed) > 0 => true,
         Some(m) => m.rt.max_spinning() > 0 && m.peek().is_some_and(|p| p.next.is_empty() && !p.has_queued()),
         None => true,
     }
@@ -280,7 +282,7 @@ pub(crate) fn may_spin() -> bool {
 /// ```
 pub fn yield_now() {
     let Some(m) = M::current() else { return std::thread::yield_now() };
-    let Some(gp) = m.cur.get() else { return std::thread::yield_now() };
+    let Some(gp) = m.cur() else { return std::thread::yield_now() };
     if !may_move(m) {
         return std::thread::yield_now();
     }
@@ -294,12 +296,18 @@ pub fn yield_now() {
 }
 
 /// Whether somebody waits for a time that has come, in this P's timers; its M looks at them next.
+#[inline(always)]
 fn timers_due(p: &P) -> bool {
-    let due = p.timers.earliest().has_passed();
-    if due {
-        p.timers_due.store(true, Ordering::Relaxed);
+    #[cold]
+    fn due(p: &P, when: Deadline) -> bool {
+        let due = when.has_passed();
+        if due {
+            p.timers_due.store(true, Ordering::Relaxed);
+        }
+        due
     }
-    due
+    let when = p.timers.earliest();
+    when != Deadline::NEVER && due(p, when)
 }
 
 /// Makes a waiter run again. The caller has won its ticket, and does not touch its node afterwards.

@@ -33,7 +33,7 @@ pub struct OsThreadGuard {
 /// See [`runtime::lock_os_thread`](crate::runtime::lock_os_thread).
 pub(crate) fn lock_os_thread() -> OsThreadGuard {
     let tied = M::current().filter(|m| matches!(m.rt.kind, Kind::Threads)).and_then(|m| {
-        let gp = m.cur.get()?;
+        let gp = m.cur()?;
         // SAFETY: one owner: the caller is the goroutine.
         unsafe {
             // At the most it is never untied again: that many guards were forgotten.
@@ -53,7 +53,7 @@ impl Drop for OsThreadGuard {
             return;
         }
         if let Some(m) = M::current()
-            && let Some(gp) = m.cur.get()
+            && let Some(gp) = m.cur()
         {
             // SAFETY: one owner: the caller is the goroutine; the guard is not Send.
             unsafe {

@@ -29,7 +29,6 @@ use crate::stack::{Class, Stack, pool};
 use crate::sys::clock::{Coarse, Deadline};
 use crate::sys::{clock, say, tls};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long an M may find nothing but goroutines without a stack before it says so, and gives up if nobody else runs one.
@@ -80,8 +79,7 @@ unsafe fn execute(m: &M, gp: Gp, starved: &mut Option<Starved>) -> bool {
             return false;
         }
         *starved = None;
-        m.cur.set(Some(gp));
-        m.seat.runs.store(gp.as_ptr(), Ordering::Relaxed);
+        m.set_cur(Some(gp));
         let (sp, fiber) = if fresh {
             let sp = m.spare_sp.get();
             let stack = m.entering.take().expect("provided");
@@ -98,7 +96,7 @@ unsafe fn execute(m: &M, gp: Gp, starved: &mut Option<Starved>) -> bool {
         if !m.come_in() {
             m.back_without_p();
         }
-        m.cur.set(None);
+        m.set_cur(None);
         if m.migrates {
             note_last(m, gp);
         }
@@ -309,7 +307,7 @@ unsafe extern "C" fn entry(word: usize) -> ! {
                 if let Some(stack) = &stack {
                     stack.fiber().arrived(&m.g0_fiber);
                 }
-                (m.cur.get(), stack)
+                (m.cur(), stack)
             };
             let gp = gp.expect("entered with a goroutine");
             let stack = stack.expect("entered with its stack");
@@ -374,7 +372,7 @@ unsafe fn finish(gp: Gp, stack: &Stack, panicked: bool) {
 /// The calling goroutine has panicked: ends the process, if the runtime was built with `OnPanic::Abort`.
 pub(crate) fn abort_if_asked() {
     if let Some(m) = M::current().filter(|m| m.rt.on_panic == OnPanic::Abort)
-        && let Some(gp) = m.cur.get()
+        && let Some(gp) = m.cur()
     {
         // SAFETY: one owner: the caller is the goroutine.
         unsafe { report(gp, None) };

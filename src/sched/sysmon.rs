@@ -125,7 +125,7 @@ pub(crate) fn start(rt: &Arc<Shared>) -> io::Result<()> {
 
 fn watch(rt: &Arc<Shared>) {
     let mut marks = [None; MAX_PROCS];
-    let mut retake_marks = [retake::Mark::default(); MAX_PROCS];
+    let mut retake_marks = retake::Marks::default();
     let mut pace = Pace::default();
     let mut idle = Spell::default();
     let mut cycles = cycle::Watch::default();
@@ -193,7 +193,7 @@ impl Spell {
     }
 }
 
-/// How soon sysmon looks again: quickly after a nap and after it took a P (who blocked once blocks again), then less and less.
+/// How soon sysmon looks again: quickly after a nap and after it took a P from a sleeper (who blocked once blocks again), then less and less.
 #[derive(Debug, Default)]
 struct Pace {
     in_vain: u32,
@@ -203,7 +203,7 @@ struct Pace {
 impl Pace {
     fn saw(&mut self, found: Found) {
         self.waits = found != Found::Nothing;
-        self.in_vain = if found == Found::Taken { 0 } else { self.in_vain.saturating_add(1) };
+        self.in_vain = if found == Found::Sleeper { 0 } else { self.in_vain.saturating_add(1) };
     }
 
     fn next(&self, rt: &Shared) -> Duration {

@@ -36,6 +36,7 @@ use crate::g::ticket::Wake;
 use crate::g::waiter::Waiter;
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::{Lock, REAL, RaceCell, Rank, const_fn, pause};
+use crate::sched::blocking::wait_for_turn;
 use crate::sched::cycle::begins_to_wait;
 use crate::sched::holder::Holder;
 use crate::sched::park::{may_spin, me, park_or_inherit, ready};
@@ -219,6 +220,7 @@ impl RawMutex {
     #[cold]
     fn lock_contended(&self, seen: u32, until: Deadline) -> bool {
         let mut state = seen;
+        let mut has_turn = false;
         let mut since: Option<Instant> = None;
         // Whether WOKEN is ours: we were woken, or put it there while spinning.
         let mut awake = false;
@@ -232,6 +234,13 @@ impl RawMutex {
                     Err(now) => state = now,
                 }
                 continue;
+            }
+            if !has_turn {
+                has_turn = true;
+                if wait_for_turn() {
+                    state = self.state.load(Ordering::Relaxed);
+                    continue;
+                }
             }
             if state & STARVING == 0 && spins < SPINS && may_spin() {
                 spins += 1;

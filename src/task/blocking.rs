@@ -35,7 +35,7 @@ where
     F: FnOnce() -> R + Send,
     R: Send,
 {
-    match M::current().filter(|m| m.cur.get().is_some()) {
+    match M::current().filter(|m| m.cur().is_some()) {
         None => f(),
         Some(m) => match m.rt.kind {
             Kind::Threads => without_p(m, f),

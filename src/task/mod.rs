@@ -142,7 +142,7 @@ impl Builder {
 /// assert!(sixtyone::task::current().is_none());
 /// ```
 pub fn current() -> Option<Current> {
-    let gp = M::current()?.cur.get()?;
+    let gp = M::current()?.cur()?;
     // SAFETY: one owner: the caller is the goroutine.
     let cold = unsafe { gp.cold() };
     Some(Current { id: gp.id(), name: cold.and_then(|c| c.name.clone()) })
