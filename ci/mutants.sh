@@ -245,12 +245,12 @@ mutant unlocked-before-armed src/sched/park.rs park::nobody \
     '// SAFETY: the caller vouches.
     unsafe { lock.unlock() };
     ticket.arm();'
-mutant unlinked-twice src/sched/waitq.rs park::a_loser \
+mutant unlinked-twice src/g/waitq.rs park::a_loser \
     'if !place.queued {
                 return;
             }' \
     ''
-mutant claimed-but-left-queued src/sched/waitq.rs 'park chan' \
+mutant claimed-but-left-queued src/g/waitq.rs 'park chan' \
     'self.unlink(node);
                 if node.as_ref().claim(why) {' \
     'if node.as_ref().claim(why) {

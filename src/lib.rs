@@ -70,6 +70,8 @@ pub mod chan;
 mod g;
 #[cfg(all(test, sixtyone_loom))]
 mod loom_tests;
+pub mod net;
+mod netpoll;
 mod prim;
 mod runq;
 pub mod runtime;

@@ -400,6 +400,8 @@ impl Sleeper {
     const EMPTY: u32 = 0;
     const TOKEN: u32 = 1;
     const ASLEEP: u32 = 2;
+    /// Asleep elsewhere.
+    const DOZING: u32 = 3;
 
     const_fn! {
         pub(crate) const fn new() -> Sleeper {
@@ -441,11 +443,29 @@ impl Sleeper {
         }
     }
 
+    /// Waits for the token elsewhere: `sleep` returns when it likes, and soon after it has been kicked, even if that was before
+    /// it was called. True: the token was there, and is taken.
+    pub(crate) fn doze(&self, sleep: impl FnOnce()) -> bool {
+        // ORDER: as in `sleep_for`; release: where we doze is known to who kicks.
+        if self.word.compare_exchange(Self::EMPTY, Self::DOZING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        {
+            sleep();
+        }
+        self.word.swap(Self::EMPTY, Ordering::Acquire) == Self::TOKEN
+    }
+
     /// Leaves the token and wakes the thread that sleeps here, if one does.
     pub(crate) fn notify(&self) {
-        // ORDER: pairs with `sleep_for`.
-        if self.word.swap(Self::TOKEN, Ordering::Release) == Self::ASLEEP {
-            self.kernel.wake_one(&self.word);
+        self.notify_or(|| {});
+    }
+
+    /// Likewise, or kicks the thread if it [dozes](Sleeper::doze).
+    pub(crate) fn notify_or(&self, kick: impl FnOnce()) {
+        // ORDER: pairs with `sleep_for`; acquire: with `doze`.
+        match self.word.swap(Self::TOKEN, Ordering::AcqRel) {
+            Self::ASLEEP => self.kernel.wake_one(&self.word),
+            Self::DOZING => kick(),
+            _ => {}
         }
     }
 }

@@ -20,9 +20,9 @@ use super::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, Try
 use crate::g::WaitReason;
 use crate::g::ticket::Wake;
 use crate::g::waiter::{Waiter, Who};
+use crate::g::waitq::WaitQueue;
 use crate::prim::{Lock, LockGuard, Rank};
 use crate::sched::park::{READY_BATCH, claim_batch, me, park_until, ready, ready_all};
-use crate::sched::waitq::WaitQueue;
 use crate::sys::clock::Deadline;
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;

@@ -34,6 +34,7 @@ pub(crate) mod status;
 pub(crate) mod task;
 pub(crate) mod ticket;
 pub(crate) mod waiter;
+pub(crate) mod waitq;
 
 use crate::stack::Stack;
 use crate::sys::clock::Coarse;
@@ -106,6 +107,7 @@ pub(crate) enum WaitReason {
     WaitGroupWait,
     Join,
     Sleep,
+    IoWait,
 }
 
 impl fmt::Display for WaitReason {
@@ -118,6 +120,7 @@ impl fmt::Display for WaitReason {
             WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
             WaitReason::Join => "join",
             WaitReason::Sleep => "sleep",
+            WaitReason::IoWait => "IO wait",
         })
     }
 }

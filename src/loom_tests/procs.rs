@@ -2,7 +2,7 @@
 
 use super::idle::{Rt, Work};
 use super::model;
-use crate::sched::idle::{Bed, PToken};
+use crate::sched::bed::{Bed, PToken};
 use std::sync::Arc;
 
 /// sysmon has taken a P from under its M, and gives it to a sleeping one: which runs what waits, or the runtime closes.

@@ -3,7 +3,7 @@
 //! A moment of deadlock is one at which
 //! - every thread of the process *sleeps for good*: it is an M in its bed; a sysmon, or our thread for SIGQUIT; or it sleeps
 //!   without a limit in what this crate offers (a plain thread in `recv`, `lock`, `join`; an M whose goroutine keeps it);
-//! - no runtime has a P at work, a goroutine in a queue, or one that waits for a time;
+//! - no runtime has a P at work, a goroutine in a queue, or one that waits for a time or for a descriptor;
 //! - somebody waits.
 //!
 //! Threads that are anywhere else (computing, in a system call, in `blocking`, in C, in std's own locks) might do something yet,
@@ -23,6 +23,7 @@ use super::dump::Dump;
 use super::registry;
 use super::runtime::Shared;
 use super::sigquit;
+use crate::g::WaitReason;
 use crate::g::parker::{Asleep, Parker};
 use crate::sys::{say, thread};
 use parking_lot::Mutex;
@@ -107,7 +108,8 @@ impl Moment {
             resting.extend(rt.resting_threads());
         }
         resting.extend(sigquit::resting_thread());
-        let asleep: Vec<Asleep> = Parker::all_asleep().into_iter().filter(|one| !one.timed).collect();
+        let for_good = |one: &Asleep| !one.timed && one.reason != WaitReason::IoWait;
+        let asleep: Vec<Asleep> = Parker::all_asleep().into_iter().filter(for_good).collect();
         resting.extend(asleep.iter().map(|one| one.thread));
         let mut threads = thread::all()?;
         threads.sort_unstable();
@@ -162,7 +164,10 @@ impl Shared {
     /// Whether no P is at work, and none has anything to do now or later.
     fn at_rest(&self) -> bool {
         let waits = |p: &super::p::P| !p.next.is_empty() || p.timers.any_pending();
-        self.idle.all_idle() && !self.work_queued() && !self.ps.iter().any(waits)
+        self.idle.all_idle()
+            && !self.work_queued()
+            && !self.ps.iter().any(waits)
+            && self.waiting_for_io() == 0
     }
 
     /// The threads of this runtime that sleep until others do something.

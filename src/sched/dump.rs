@@ -14,6 +14,7 @@ use super::runtime::Shared;
 use crate::g::parker::{Asleep, Parker};
 use crate::g::ticket::{Epoch, Seen};
 use crate::g::{Gp, WaitReason, slab};
+use crate::netpoll::table;
 use crate::sys::thread;
 use std::backtrace::Backtrace;
 use std::collections::{HashMap, HashSet};
@@ -203,6 +204,11 @@ impl fmt::Display for Goroutine {
             }
             State::Waiting { object, on: Some(on), .. } => {
                 writeln!(f, "waits for {object:#x}, held by goroutine {on}")?;
+            }
+            State::Waiting { reason: WaitReason::IoWait, object, .. } => {
+                if let Some(number) = table::number_of(object) {
+                    writeln!(f, "waits for descriptor {number}")?;
+                }
             }
             State::Waiting { object, .. } => writeln!(f, "waits for {object:#x}")?,
             State::Asleep(Asleep { object, .. }) => writeln!(f, "waits for {object:#x}")?,

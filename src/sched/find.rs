@@ -4,9 +4,10 @@
 //! 2. expired timers of this P (asking for the time on every [`CLOCK_EVERY`]th tick, and when there is nothing else); the
 //!    `next` slot, then the LRQ;
 //! 3. a batch from the GRQ;
-//! 4. half of another P's LRQ, Ps in random order;
-//! 5. spinning: 3 and 4 for a while, expired timers of other Ps, and `next` slots of others that nobody has emptied for [`NEXT_PATIENCE`];
-//! 6. sleep (see [`idle`](super::idle)), after one more look at everything.
+//! 4. the network ([`netpoll`](super::netpoll); on every [`netpoll::EVERY`]th tick before all others);
+//! 5. half of another P's LRQ, Ps in random order;
+//! 6. spinning: 3 to 5 for a while, expired timers of other Ps, and `next` slots of others that nobody has emptied for [`NEXT_PATIENCE`];
+//! 7. sleep (see [`idle`](super::idle)), after one more look at everything.
 //!
 //! **The slice.** A G that came through `next` inherits the slice of the one before it, so a pair that wakes each
 //! other would keep the queue waiting for ever. sysmon advances `Shared::slice` every 10 ms; when it has changed since
@@ -19,8 +20,10 @@
 //! something sets it to 0, a new slice allows one anyway; sysmon looks, too.
 #![forbid(unsafe_code)]
 
-use super::idle::PToken;
+use super::bed::{Outside, PToken};
+use super::idle::Sleepy;
 use super::m::M;
+use super::netpoll::{self, Door};
 use super::own::Taking;
 use super::p::{OwnedP, P, random_order};
 use super::resize::retire;
@@ -81,12 +84,22 @@ pub(crate) fn find_work(m: &M) -> Option<Gp> {
         if m.on_g0(|p| p.is_some_and(|p| p.own().slice != slice)) && !begin_slice(m, slice) {
             continue;
         }
-        let found = m.on_g0(|p| p.and_then(|p| local_work(&m.rt, p).or_else(|| steal(&m.rt, p))));
+        let found = m.on_g0(|p| {
+            p.and_then(|p| {
+                local_work(&m.rt, p).or_else(|| netpoll::look_for_work(&m.rt, p)).or_else(|| steal(&m.rt, p))
+            })
+        });
         if let Some(gp) = found.or_else(|| spin(m)) {
             return Some(settle(m, gp));
         }
         let token = sleep(m)?;
         start_with(m, token, true);
+        if let Some(door) = m.door.get()
+            && let Some(gp) = m.on_g0(|p| p.and_then(|p| door.let_in(&m.rt, p)))
+        {
+            // What was left on the way to this P is looked for again later.
+            return Some(settle(m, gp));
+        }
         if let Some(gp) = m.seat.bed.take_errand() {
             return Some(settle(m, gp));
         }
@@ -136,6 +149,9 @@ fn local_work(rt: &Arc<Shared>, p: &mut OwnedP) -> Option<Gp> {
     let timers = p.timers.earliest() != Deadline::NEVER;
     if timers && (tick.is_multiple_of(CLOCK_EVERY) || p.timers_due.load(Ordering::Relaxed)) {
         fire_timers(rt, p, Deadline::now());
+    }
+    if tick.is_multiple_of(netpoll::EVERY) {
+        netpoll::look(rt, p);
     }
     if tick.is_multiple_of(GRQ_EVERY) && rt.grq.len() > 0 {
         p.stats.grq_checks.add(1);
@@ -205,7 +221,7 @@ fn from_global(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
     Some(first)
 }
 
-/// Step 4: half of the first queue that has anything.
+/// Step 5: half of the first queue that has anything.
 fn steal(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
     let n = rt.ps.made();
     if n == 1 {
@@ -238,7 +254,7 @@ struct Watch {
     since: Deadline,
 }
 
-/// Step 5. None: nothing came, or enough others spin.
+/// Step 6. None: nothing came, or enough others spin.
 fn spin(m: &M) -> Option<Gp> {
     let rt = &m.rt;
     let woken = m.spinning.get();
@@ -251,7 +267,11 @@ fn spin(m: &M) -> Option<Gp> {
     let start = Deadline::now();
     let mut watch: Option<Watch> = None;
     loop {
-        let found = m.on_g0(|p| p.and_then(|p| from_global(rt, p).or_else(|| steal(rt, p))));
+        let found = m.on_g0(|p| {
+            p.and_then(|p| {
+                from_global(rt, p).or_else(|| netpoll::look_for_work(rt, p)).or_else(|| steal(rt, p))
+            })
+        });
         if found.is_some() {
             return found;
         }
@@ -298,15 +318,34 @@ fn watch_next(m: &M, watch: &mut Option<Watch>, now: Deadline) -> Option<Gp> {
     None
 }
 
-/// Step 6: until there is a P to go on with, as a spinner. None: this M is to leave, because the runtime is closing or it is
+/// Step 7: until there is a P to go on with, as a spinner. None: this M is to leave, because the runtime is closing or it is
 /// one too many.
 fn sleep(m: &M) -> Option<PToken> {
     drop_spare(m);
     m.on_g0(|p| p.map(|p| p.stats.sleeps.add(1)));
     let token = m.release()?;
-    let rt: &Arc<Shared> = &m.rt;
     let spinning = m.spinning.replace(false);
-    rt.idle.sleep(&m.seat.bed, token, spinning, || rt.work_queued(), || rt.idle_deadline())
+    m.rt.idle.sleep(&m.seat.bed, token, spinning, m)
+}
+
+impl Sleepy for M {
+    fn work_queued(&self) -> bool {
+        self.rt.work_queued()
+    }
+
+    fn deadline(&self) -> Deadline {
+        self.rt.idle_deadline()
+    }
+
+    fn outside(&self) -> Option<Arc<dyn Outside>> {
+        let poller = self.rt.net.poller()?;
+        let door = self.door.get_or_init(|| Door::new(poller));
+        Some(Arc::<Door>::clone(door))
+    }
+
+    fn pass_on(&self) {
+        self.door.get().into_iter().for_each(|door| door.send_on());
+    }
 }
 
 impl Shared {

@@ -18,6 +18,9 @@
 //! 4. *The keeper*: with nothing found, but a timer pending, one M sleeps only until the earliest deadline. It is the last
 //!    one to be woken for work. When the time has come it takes a P back and is a spinner. An M that goes to sleep looks at
 //!    the deadlines after step 3, and takes the keeper's place if it knows of an earlier one.
+//!    If sockets are open it waits *outside*, in the network poller; but only if nobody is at work, who looks there himself
+//!    ([`netpoll`](super::netpoll)): every event would wake it otherwise, at 10 us to the one at work. It takes the place of a
+//!    keeper that does not.
 //!
 //! Why nothing is lost: the word puts all steps in one order. A submitter that read "no idle P" did so before the
 //! M's step 3 in that order, and both sides have a StoreLoad fence, so the M's second look sees the work. One that
@@ -35,9 +38,10 @@
 //! Used by `sched::find` and `sched::ready`; the models drive it with threads as Ms and a list as the queue.
 #![forbid(unsafe_code)]
 
-use crate::g::{G, Gp};
-use crate::prim::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
-use crate::prim::{Lock, REAL, Rank, Sleeper};
+use super::bed::{Bed, Outside, PToken};
+use crate::g::Gp;
+use crate::prim::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use crate::prim::{Lock, REAL, Rank};
 use crate::sys::clock::Deadline;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -45,70 +49,6 @@ use std::time::Duration;
 
 /// How long an M that nobody needs sleeps before it ends.
 const SURPLUS_AFTER: Duration = Duration::from_secs(5);
-
-/// The right to hold the P of this number. There is one for each P, made with [`Idle`]; who has it holds the P.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct PToken(u32);
-
-impl PToken {
-    /// Of a P that was taken from under its M: the caller is who took it ([`own`](super::own)), and the M forgets its token.
-    pub(crate) fn taken(index: u32) -> PToken {
-        PToken(index)
-    }
-
-    pub(crate) fn index(&self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// Where an M sleeps, and how it is told what for.
-#[derive(Debug)]
-pub(crate) struct Bed {
-    sleeper: Sleeper,
-    /// The P that the waker gave, plus one; 0: none, the runtime is closing.
-    given: AtomicU32,
-    /// The goroutine that came with it: one that runs on this M, or on no other than this M.
-    errand: AtomicPtr<G>,
-}
-
-impl Bed {
-    pub(crate) fn new() -> Bed {
-        Bed {
-            sleeper: Sleeper::new(),
-            given: AtomicU32::new(0),
-            errand: AtomicPtr::new(std::ptr::null_mut()),
-        }
-    }
-
-    fn wake_with(&self, p: Option<PToken>) {
-        // The sleeper's token orders this store before the load in `rise`.
-        self.given.store(p.map_or(0, |p| p.0 + 1), Ordering::Relaxed);
-        self.sleeper.notify();
-    }
-
-    /// Puts a P into a bed that nobody sleeps in yet: its M's first.
-    pub(crate) fn make(&self, p: PToken) {
-        self.wake_with(Some(p));
-    }
-
-    /// The goroutine that the P came with, if any.
-    pub(crate) fn take_errand(&self) -> Option<Gp> {
-        if self.errand.load(Ordering::Relaxed).is_null() {
-            return None;
-        }
-        Gp::from_ptr(self.errand.swap(std::ptr::null_mut(), Ordering::Relaxed))
-    }
-
-    /// Sleeps until a P is given. None: the runtime is closing.
-    pub(crate) fn rise(&self) -> Option<PToken> {
-        self.sleeper.sleep();
-        self.what_was_given()
-    }
-
-    fn what_was_given(&self) -> Option<PToken> {
-        self.given.swap(0, Ordering::Relaxed).checked_sub(1).map(PToken)
-    }
-}
 
 /// The two counts in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,19 +91,30 @@ struct Lists {
     at_home: Vec<Arc<Bed>>,
     /// Ps that are not in use; see [`resize`](super::resize).
     retired: Vec<PToken>,
-    /// The M that sleeps until a deadline, and no other; it is not among `beds`.
-    keeper: Option<(Arc<Bed>, Deadline)>,
+    /// It is not among `beds`.
+    keeper: Option<Keeper>,
+    /// The next that goes to sleep is to wait outside, even if others are at work.
+    outside_wanted: bool,
     closed: bool,
+}
+
+/// The M that sleeps until a deadline, and no other.
+#[derive(Clone, Debug)]
+struct Keeper {
+    bed: Arc<Bed>,
+    until: Deadline,
+    /// It waits for what comes from outside, too.
+    outside: bool,
 }
 
 impl Lists {
     /// A sleeping M to wake; the keeper is the last.
     fn pop_bed(&mut self) -> Option<Arc<Bed>> {
-        self.beds.pop().or_else(|| self.keeper.take().map(|keeper| keeper.0))
+        self.beds.pop().or_else(|| self.keeper.take().map(|keeper| keeper.bed))
     }
 
     fn is_keeper(&self, bed: &Arc<Bed>) -> bool {
-        self.keeper.as_ref().is_some_and(|keeper| Arc::ptr_eq(&keeper.0, bed))
+        self.keeper.as_ref().is_some_and(|keeper| Arc::ptr_eq(&keeper.bed, bed))
     }
 
     /// Takes the bed off the lists. False: it is not there any more, since somebody has given its M a P.
@@ -180,6 +131,18 @@ impl Lists {
             None => false,
         }
     }
+}
+
+/// What an M that goes to sleep asks, and does.
+pub(crate) trait Sleepy {
+    /// Whether any queue has work.
+    fn work_queued(&self) -> bool;
+    /// The earliest deadline that those at work do not see to.
+    fn deadline(&self) -> Deadline;
+    /// Where the keeper waits, if anything can come from there.
+    fn outside(&self) -> Option<Arc<dyn Outside>>;
+    /// What came from there is for others: there is no P to go on with.
+    fn pass_on(&self);
 }
 
 /// See the module's head.
@@ -204,6 +167,7 @@ impl Idle {
             at_home: Vec::new(),
             retired: Vec::new(),
             keeper: None,
+            outside_wanted: false,
             closed: false,
         };
         Idle { counts, in_use: AtomicUsize::new(procs as usize), lists: Lock::new(Rank::Idle, lists) }
@@ -295,15 +259,14 @@ impl Idle {
         self.wake_if(look)
     }
 
-    /// Steps 3 and 4: gives the P up and sleeps, unless `look` finds work, at most until the earliest deadline, which
-    /// `deadline` tells. Returns the P to go on with, as a spinner, or None if the runtime is closing.
+    /// Steps 3 and 4: gives the P up and sleeps, unless there is work, at most until the earliest deadline or until something
+    /// comes from outside. Returns the P to go on with, as a spinner, or None if the runtime is closing.
     pub(crate) fn sleep(
         &self,
         bed: &Arc<Bed>,
         p: PToken,
         spinning: bool,
-        look: impl FnOnce() -> bool,
-        deadline: impl FnOnce() -> Deadline,
+        sleepy: &impl Sleepy,
     ) -> Option<PToken> {
         {
             let mut lists = self.lists.lock();
@@ -317,17 +280,24 @@ impl Idle {
         }
         // ORDER: pairs with the fence in `wake`.
         fence(Ordering::SeqCst);
-        if look() {
+        if sleepy.work_queued() {
             return self.get_up(bed).or_else(|| self.rise(bed));
         }
-        let until = deadline();
-        if until == Deadline::NEVER || !self.keep(bed, until) {
+        let outside = sleepy.outside();
+        let Some(keeper) = self.keep(bed, sleepy.deadline(), outside.is_some()) else {
             return self.rise(bed);
-        }
-        if bed.sleeper.sleep_for(until.left()) {
+        };
+        let told = match outside.filter(|_| keeper.outside) {
+            Some(outside) => bed.sleep_outside(keeper.until.left(), &outside),
+            None => bed.sleep_for(keeper.until.left()),
+        };
+        if told {
             return bed.what_was_given();
         }
-        self.get_up(bed).or_else(|| self.rise(bed))
+        self.get_up(bed).or_else(|| {
+            sleepy.pass_on();
+            self.rise(bed)
+        })
     }
 
     /// Sleeps until a P is given. None: the runtime is closing, or for a long time there have been more sleepers than anybody
@@ -341,7 +311,7 @@ impl Idle {
         if !surplus {
             return bed.rise();
         }
-        if bed.sleeper.sleep_for(Some(SURPLUS_AFTER)) {
+        if bed.sleep_for(Some(SURPLUS_AFTER)) {
             return bed.what_was_given();
         }
         let mut lists = self.lists.lock();
@@ -368,17 +338,30 @@ impl Idle {
         Some(p)
     }
 
-    /// Step 4. False: another keeper's deadline is as early, or we were given a P meanwhile.
-    fn keep(&self, bed: &Arc<Bed>, until: Deadline) -> bool {
+    /// Step 4. None: another keeper does for both, or we were given a P meanwhile.
+    fn keep(&self, bed: &Arc<Bed>, until: Deadline, outside: bool) -> Option<Keeper> {
         let mut lists = self.lists.lock();
-        if lists.keeper.as_ref().is_some_and(|keeper| keeper.1 <= until) || !lists.remove_bed(bed) {
-            return false;
+        let outside = outside && (self.nobody_works() || lists.outside_wanted);
+        let wanted = match &lists.keeper {
+            None => outside || until != Deadline::NEVER,
+            Some(other) => until < other.until || (outside && !other.outside),
+        };
+        if !wanted || !lists.remove_bed(bed) {
+            return None;
         }
+        lists.outside_wanted &= !outside;
         // Who was the keeper sleeps on until its time comes, in vain.
-        if let Some((other, _)) = lists.keeper.replace((Arc::clone(bed), until)) {
-            lists.beds.push(other);
-        }
-        true
+        let other = lists.keeper.take();
+        let until = other.as_ref().map_or(until, |other| until.min(other.until));
+        lists.beds.extend(other.map(|other| other.bed));
+        let keeper = Keeper { bed: Arc::clone(bed), until, outside };
+        lists.keeper = Some(keeper.clone());
+        Some(keeper)
+    }
+
+    /// Under the lock, since it is two numbers.
+    fn nobody_works(&self) -> bool {
+        Counts(self.counts.load(Ordering::SeqCst)).idle() >= self.in_use.load(Ordering::SeqCst)
     }
 
     /// An M without a P wants one: takes an idle one, or sleeps until it is given one (then it spins).
@@ -400,14 +383,23 @@ impl Idle {
 
     /// When the keeper gets up; never, if there is none.
     pub(crate) fn keeper_until(&self) -> Deadline {
-        self.lists.lock().keeper.as_ref().map_or(Deadline::NEVER, |keeper| keeper.1)
+        self.lists.lock().keeper.as_ref().map_or(Deadline::NEVER, |keeper| keeper.until)
+    }
+
+    /// Whether an M waits for what comes from outside.
+    pub(crate) fn waits_outside(&self) -> bool {
+        self.lists.lock().keeper.as_ref().is_some_and(|keeper| keeper.outside)
+    }
+
+    /// Those at work have no time to look outside: the next M that goes to sleep does it there.
+    pub(crate) fn want_outside(&self) {
+        self.lists.lock().outside_wanted = true;
     }
 
     /// Whether nobody holds a P, in one order with all changes of the counts.
     pub(crate) fn all_idle(&self) -> bool {
-        // Under the lock, since it is two numbers.
         let _still = self.lists.lock();
-        Counts(self.counts.load(Ordering::SeqCst)).idle() >= self.in_use.load(Ordering::SeqCst)
+        self.nobody_works()
     }
 
     /// A new P, not in use so far.
@@ -447,7 +439,7 @@ impl Idle {
     /// The addresses of the beds that Ms sleep in, or are about to, with nothing in hand.
     pub(crate) fn occupied(&self) -> HashSet<usize> {
         let lists = self.lists.lock();
-        let keeper = lists.keeper.as_ref().map(|keeper| &keeper.0);
+        let keeper = lists.keeper.as_ref().map(|keeper| &keeper.bed);
         let beds = lists.beds.iter().chain(&lists.at_home).chain(keeper);
         beds.map(|bed| Arc::as_ptr(bed).addr()).collect()
     }
@@ -530,8 +522,7 @@ impl Idle {
         }
         self.counts.fetch_add(Counts::SPIN, Ordering::SeqCst);
         if let Some(gp) = errand {
-            // The sleeper's token orders this store before the load in `take_errand`.
-            bed.errand.store(gp.as_ptr(), Ordering::Relaxed);
+            bed.leave_errand(gp);
         }
         drop(lists);
         bed.wake_with(Some(p));
@@ -550,7 +541,7 @@ impl Idle {
         let beds = {
             let mut lists = self.lists.lock();
             lists.closed = true;
-            let keeper = lists.keeper.take().map(|keeper| keeper.0);
+            let keeper = lists.keeper.take().map(|keeper| keeper.bed);
             let mut beds = std::mem::take(&mut lists.beds);
             beds.extend(keeper);
             beds.append(&mut lists.at_home);

@@ -5,7 +5,8 @@
 //! (its bed, whether it is in user code, its P to take) is in its [`Seat`].
 #![expect(unsafe_code, reason = "cells shared by g0 and the goroutine that runs on it")]
 
-use super::idle::{Bed, PToken};
+use super::bed::{Bed, PToken};
+use super::netpoll::Door;
 use super::own::Hold;
 use super::p::{OwnedP, P};
 use super::runtime::{Kind, Shared};
@@ -15,7 +16,7 @@ use crate::prim::{RawLock, Sleeper};
 use crate::stack::Stack;
 use crate::sys::clock::Deadline;
 use crate::sys::tls;
-use std::cell::{Cell, UnsafeCell};
+use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
@@ -86,6 +87,8 @@ pub(crate) struct M {
     pub(crate) seat: Arc<Seat>,
     p: UnsafeCell<Option<OwnedP>>,
     napper: Sleeper,
+    /// Where it waits when it is the keeper and sockets are open.
+    pub(crate) door: OnceCell<Arc<Door>>,
     pub(crate) spinning: Cell<bool>,
     /// Its goroutine is tied to it: it runs no other.
     pub(crate) tied: Cell<bool>,
@@ -118,6 +121,7 @@ impl M {
             seat,
             p: UnsafeCell::new(None),
             napper: Sleeper::new(),
+            door: OnceCell::new(),
             spinning: Cell::new(false),
             tied: Cell::new(false),
             action: Cell::new(Action::None),

@@ -14,8 +14,9 @@
 //! # Where to find what
 //! - [`find`] the order in which an M looks for work; the slice; what becomes of the `next` slot
 //! - [`own`] whose P it is, and how it is taken from one who does not come back
-//! - [`idle`] who sleeps, who spins, who is woken, and why no wake-up is lost
-//! - [`park`] park and ready: the one way to block; [`waitq`] the queues of those who do
+//! - [`idle`] who sleeps, who spins, who is woken, and why no wake-up is lost; [`bed`] where an M sleeps
+//! - [`netpoll`] who asks the network poller, and when; waiting for a descriptor
+//! - [`park`] park and ready: the one way to block
 //! - [`run`] g0's loop, first and last steps of a goroutine; [`spawn`] making one
 //! - [`blocking`] calls that block their thread; [`resize`] GOMAXPROCS at run time; [`pin`] goroutines tied to a thread
 //! - [`runtime`] what Ms share; [`crew`] the Ms; [`builder`] how it is made; [`start`] its threads; [`close`] its end
@@ -46,6 +47,7 @@
 //! - *Preemption by a signal*, as in Go: the compiler tells nobody where a goroutine can be stopped safely. The P is taken instead.
 //! - *Waking on every spawn*: 10 us each; tokio pays that with 440 ns a task on two workers, 220 on one.
 
+pub(crate) mod bed;
 pub(crate) mod blocking;
 pub(crate) mod builder;
 #[cfg(sixtyone_chaos)]
@@ -60,6 +62,7 @@ pub(crate) mod frames;
 pub(crate) mod holder;
 pub(crate) mod idle;
 pub(crate) mod m;
+pub(crate) mod netpoll;
 pub(crate) mod own;
 pub(crate) mod p;
 pub(crate) mod park;
@@ -77,4 +80,3 @@ pub(crate) mod start;
 pub(crate) mod stats;
 pub(crate) mod sysmon;
 pub(crate) mod trace;
-pub(crate) mod waitq;

@@ -5,7 +5,7 @@
 //! having it proves that you hold the P (invariant **one holder**), because it is made of the P's only [`PToken`].
 #![expect(unsafe_code, reason = "a cell that belongs to whoever holds the P")]
 
-use super::idle::PToken;
+use super::bed::PToken;
 use super::runtime::Shared;
 use super::stats::Stats;
 use crate::g::{Gp, slab};

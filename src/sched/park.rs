@@ -23,6 +23,7 @@ use crate::arch;
 use crate::g::parker::{Asleep, Parker};
 use crate::g::ticket::{Ticket, Wake};
 use crate::g::waiter::{Waiter, Who};
+use crate::g::waitq::WaitQueue;
 use crate::g::{Gp, Heir, WaitReason};
 use crate::prim::RawLock;
 use crate::sys::clock::{Coarse, Deadline};
@@ -344,8 +345,9 @@ pub(crate) fn ready_g(gp: Gp) {
     ready_elsewhere(gp);
 }
 
+/// For one that is not for the calling M's P: it goes to the GRQ of its own runtime, unless somebody pokes it.
 #[cold]
-fn ready_elsewhere(gp: Gp) {
+pub(super) fn ready_elsewhere(gp: Gp) {
     if gp.take_poked() && !gp.ticket().is_mine_to_ready() {
         return;
     }
@@ -377,11 +379,7 @@ pub(crate) fn ready_all(mut next: impl FnMut(&mut [Option<Who>; READY_BATCH]) ->
 pub(crate) const READY_BATCH: usize = 32;
 
 /// Fills a batch of [`ready_all`] from a queue.
-pub(crate) fn claim_batch(
-    queue: &mut super::waitq::WaitQueue,
-    why: Wake,
-    batch: &mut [Option<Who>; READY_BATCH],
-) -> usize {
+pub(crate) fn claim_batch(queue: &mut WaitQueue, why: Wake, batch: &mut [Option<Who>; READY_BATCH]) -> usize {
     for (n, place) in batch.iter_mut().enumerate() {
         match queue.claim_first(why) {
             // SAFETY: valid until `ready`, which comes later.

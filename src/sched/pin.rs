@@ -11,8 +11,8 @@
 //! `migrate_always` uses the same errands the other way: a goroutine found by the M it was on last is given to any other.
 #![expect(unsafe_code, reason = "notes in the goroutine's body where it is at home")]
 
+use super::bed::{Bed, PToken};
 use super::find::settle;
-use super::idle::{Bed, PToken};
 use super::m::M;
 use super::runtime::{Kind, Shared};
 use super::start::start_reserve;

@@ -17,9 +17,9 @@
 //! are being scheduled, not those whose P was taken.
 #![forbid(unsafe_code)]
 
-use super::idle::PToken;
-use super::m::Seat;
+use super::bed::PToken;
 use super::builder::MAX_PROCS;
+use super::m::Seat;
 use super::own::Taking;
 use super::runtime::Shared;
 use super::start;

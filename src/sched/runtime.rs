@@ -5,6 +5,7 @@ use super::crew::Crew;
 use super::deadlock::Deadlock;
 use super::idle::{Idle, Woke};
 use super::m::Seat;
+use super::netpoll::Net;
 use super::p::{OwnedP, P};
 use super::registry;
 use super::resize::Ps;
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     /// Goroutines that found the GRQ closed; see [`close`].
     pub(crate) leftovers: Mutex<Queue>,
     pub(crate) sysmon: Sysmon,
+    pub(crate) net: Net,
     /// What is done without a P.
     pub(crate) stats: CachePadded<Stats>,
 }
@@ -122,6 +124,7 @@ impl Shared {
             left: Sleeper::new(),
             leftovers: Mutex::new(Queue::default()),
             sysmon: Sysmon::new(),
+            net: Net::default(),
             stats: CachePadded::new(Stats::default()),
         };
         shared.set_max_spinning(config.procs);
@@ -244,8 +247,13 @@ impl Shared {
         p.stats.overflows.add(1);
         let mut half = Queue::default();
         p.own().lrq.pop_half(|gp| half.push_back(gp));
-        if let Err(mut half) = self.grq.push_all(half) {
-            self.leftovers.lock().append(&mut half);
+        self.inject_all(half);
+    }
+
+    /// Puts many into the GRQ, without a word to anyone.
+    pub(crate) fn inject_all(&self, list: Queue) {
+        if let Err(mut list) = self.grq.push_all(list) {
+            self.leftovers.lock().append(&mut list);
         }
     }
 

@@ -1,8 +1,8 @@
 //! Starting threads: Ms, sysmon, and the loan of the caller's thread to a current-thread runtime.
 
+use super::bed::{Bed, PToken};
 use super::close;
 use super::crew::Member;
-use super::idle::{Bed, PToken};
 use super::m::{Installed, M, Seat};
 use super::run::{drop_spare, schedule};
 use super::runtime::{Kind, Shared};

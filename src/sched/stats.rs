@@ -32,7 +32,7 @@ macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// The counters of one P, or of what is done without one.
         #[derive(Debug, Default)]
-        pub(crate) struct Stats { $(pub(crate) $name: Count,)* pub(crate) ended: Count }
+        pub(crate) struct Stats { $(pub(crate) $name: Count,)* pub(crate) ended: Count, pub(crate) io_waited: Count }
 
         /// What a runtime has done since it was made; see [`crate::Runtime::metrics`].
         ///
@@ -50,6 +50,8 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
             /// Goroutines that have not ended.
             pub goroutines: u64,
+            /// Goroutines that wait for a descriptor.
+            pub io_waiting: u64,
             /// Stacks ever carved out of address space, by the whole process.
             pub stacks_made: u64,
         }
@@ -57,12 +59,14 @@ macro_rules! counters {
         impl Metrics {
             pub(crate) fn sum<'a>(all: impl Iterator<Item = &'a Stats>) -> Metrics {
                 let mut sum = Metrics::default();
-                let mut ended = 0u64;
+                let (mut ended, mut io_waited) = (0u64, 0u64);
                 for one in all {
                     $(sum.$name = sum.$name.wrapping_add(one.$name.get());)*
                     ended = ended.wrapping_add(one.ended.get());
+                    io_waited = io_waited.wrapping_add(one.io_waited.get());
                 }
                 sum.goroutines = sum.spawned.saturating_sub(ended);
+                sum.io_waiting = sum.io_waits.saturating_sub(io_waited);
                 sum
             }
         }
@@ -90,6 +94,10 @@ counters! {
     readied,
     /// Timers that fired: deadlines that came before what was waited for.
     timers_fired,
+    /// Times a goroutine waited for a descriptor.
+    io_waits,
+    /// Goroutines that the network poller made runnable.
+    io_readied,
     /// Ps taken from a goroutine that slept in the kernel, or burnt CPU, while others waited.
     retaken,
     /// Sleeping Ms woken.

@@ -2,7 +2,7 @@
 //!
 //! While goroutines run it looks around, every [`QUICKEST`] to [`PERIOD`] ([`Pace`]): it takes Ps from goroutines that do not
 //! come back ([`retake`]), ends slices (see [`find`](super::find)) and finds what the quick paths may have missed: a `next` slot that nobody empties beside an idle P, queued work beside an idle P for
-//! which no thread could be had, timers of a P that nobody looks after.
+//! which no thread could be had, timers of a P and a network that nobody looks after.
 //!
 //! When nothing has run for [`NAP_AFTER`] it stops looking, at [`TRIM_AFTER`] it gives the memory of free stacks back, and
 //! from then on it sleeps without a timeout: an idle runtime uses no CPU. The next M that gets to work rouses it.
@@ -11,6 +11,7 @@
 use super::builder::MAX_PROCS;
 use super::cycle;
 use super::deadlock::{self, LOOKS};
+use super::netpoll;
 use super::retake::{self, Found};
 use super::runtime::{Kind, Shared};
 use super::trace::Trace;
@@ -86,7 +87,7 @@ impl Sysmon {
         let idle = rt.idle.all_idle();
         // Work beside idle Ps: no thread could be had for it. Keep looking.
         let stranded = rt.work_queued() && matches!(rt.kind, Kind::Threads);
-        if idle && !stranded && !rt.closing() {
+        if idle && !stranded && !rt.sockets_unwatched() && !rt.closing() {
             self.sleeper.sleep_for(limit);
         }
         self.deep.store(false, Ordering::SeqCst);
@@ -126,6 +127,7 @@ pub(crate) fn start(rt: &Arc<Shared>) -> io::Result<()> {
 fn watch(rt: &Arc<Shared>) {
     let mut marks = [None; MAX_PROCS];
     let mut retake_marks = retake::Marks::default();
+    let mut net_mark = netpoll::Mark::default();
     let mut pace = Pace::default();
     let mut idle = Spell::default();
     let mut cycles = cycle::Watch::default();
@@ -144,6 +146,7 @@ fn watch(rt: &Arc<Shared>) {
             trace.print_if_due(rt);
         }
         look(rt, &mut marks);
+        netpoll::look_for_all(rt, &mut net_mark);
         if matches!(rt.kind, Kind::Threads) {
             pace.saw(retake::look(rt, &mut retake_marks));
         }
@@ -211,7 +214,7 @@ impl Pace {
         let idle = rt.idle.counts().idle();
         let longest = match self.waits {
             true => WAITING_LOOK,
-            false if idle > 0 && !rt.idle.all_idle() => LOOK,
+            false if idle > 0 && (!rt.idle.all_idle() || rt.sockets_unwatched()) => LOOK,
             false => PERIOD,
         };
         (QUICKEST * (1 << doublings)).min(longest)

@@ -10,10 +10,10 @@
 use crate::g::WaitReason;
 use crate::g::ticket::Wake;
 use crate::g::waiter::Waiter;
+use crate::g::waitq::WaitQueue;
 use crate::prim::atomic::{AtomicUsize, Ordering};
 use crate::prim::{Lock, Rank};
 use crate::sched::park::{claim_batch, me, park_until, ready_all};
-use crate::sched::waitq::WaitQueue;
 use crate::sys::clock::Deadline;
 use std::ptr::NonNull;
 use std::sync::Arc;

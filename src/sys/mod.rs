@@ -3,10 +3,13 @@
 //! Each file wraps one corner of the kernel behind safe functions; what they cannot promise, they return.
 
 pub(crate) mod clock;
+pub(crate) mod epoll;
+pub(crate) mod eventfd;
 pub(crate) mod futex;
 pub(crate) mod mem;
 pub(crate) mod membarrier;
 pub(crate) mod signal;
+pub(crate) mod sock;
 pub(crate) mod thread;
 pub(crate) mod tls;
 

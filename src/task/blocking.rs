@@ -44,6 +44,14 @@ where
     }
 }
 
+/// Likewise, for what may not go to another thread: on a current-thread runtime the others have to wait.
+pub(crate) fn in_place<R>(f: impl FnOnce() -> R) -> R {
+    match M::current().filter(|m| m.cur().is_some() && matches!(m.rt.kind, Kind::Threads)) {
+        Some(m) => without_p(m, f),
+        None => f(),
+    }
+}
+
 /// What a helper works on, in the frame of the goroutine that waits for it.
 struct Errand<F, R> {
     f: Option<F>,

@@ -1,0 +1,48 @@
+//! Sockets: `std::net` and `std::os::unix::net`, method for method, with calls that park the goroutine instead of its thread.
+//!
+//! An operation that cannot be done at once waits for the network poller: ten thousand connections cost ten thousand parked
+//! goroutines, and no threads. Everything here works from plain threads, too, which sleep; and a socket made under one runtime
+//! works under another.
+//!
+//! What is more than in std:
+//! - *Deadlines*, as Go's: `set_read_deadline` and `set_write_deadline` give a moment past which no operation waits, and may be
+//!   moved while somebody waits. A limit that has passed, a deadline's or a timeout's, gives [`TimedOut`](std::io::ErrorKind::TimedOut).
+//! - `close(&self)` closes a socket that others use: whoever waits gets an error of kind
+//!   [`NotConnected`](std::io::ErrorKind::NotConnected). The descriptor's number stays taken until the handle is dropped, so
+//!   nobody's borrowed number ever meets a stranger's file.
+//!
+//! Files and processes need none of this: use `std::fs` and `std::process`, and put what may take long into
+//! [`runtime::blocking`](crate::runtime::blocking); the scheduler copes if you do not.
+//!
+//! ```
+//! use sixtyone::net::{TcpListener, TcpStream};
+//! use std::io::{Read, Write};
+//! # // SAFETY: no thread-locals here.
+//! # let rt = unsafe { sixtyone::Runtime::new() }?;
+//! rt.run(|| {
+//!     let listener = TcpListener::bind("127.0.0.1:0")?;
+//!     let address = listener.local_addr()?;
+//!     let echo = sixtyone::spawn(move || {
+//!         let (mut stream, _) = listener.accept()?;
+//!         let mut word = [0; 5];
+//!         stream.read_exact(&mut word)?;
+//!         stream.write_all(&word)
+//!     });
+//!     let mut stream = TcpStream::connect(address)?;
+//!     stream.write_all(b"hello")?;
+//!     let mut word = [0; 5];
+//!     stream.read_exact(&mut word)?;
+//!     assert_eq!(&word, b"hello");
+//!     echo.join().unwrap()
+//! })
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod common;
+mod connect;
+mod fd;
+mod resolve;
+mod tcp;
+
+pub use tcp::{Incoming, TcpListener, TcpStream};

@@ -1,0 +1,341 @@
+//! What is known of a descriptor: Go's `pollDesc` (`runtime/netpoll.go`).
+//!
+//! It has two *sides*, one for reading (or accepting) and one for writing (or connecting). A side is a semaphore with one place:
+//!
+//! | state | meaning | left by |
+//! | --- | --- | --- |
+//! | idle | nothing has happened since somebody last looked | whoever waits, or an event |
+//! | READY | something happened, and nobody was there | [`Side::begin`], or the next who would wait and tries again instead |
+//! | waiting | the queue is not empty | an event: the first is woken; a deadline; a close |
+//!
+//! and beside that TIMED (no wait lasts longer than the deadline) and CLOSED (nobody waits any more).
+//!
+//! Protocol:
+//! 1. [`Side::begin`]; then the operation. `WouldBlock`: the descriptor is [registered](Desc::register), and the caller waits
+//!    ([`Side::enlist`], then it parks under the side's lock).
+//! 2. The poller tells of an event: [`Side::happened`] wins the first waiter, which is readied, or leaves READY.
+//! 3. Who was woken tries again. If the outcome is anything but `WouldBlock` there may be more: it wakes the next
+//!    ([`Side::next_waiter`]), since one event may be good for several (a listener's backlog).
+//! 4. A deadline that is moved, and a close, wake all; a deadline that passes is the timer's or the thread's own business.
+//!
+//! Why no event is lost: one that comes after the operation said `WouldBlock` takes the lock, and finds the waiter or leaves
+//! READY, which 1 looks for under the same lock. `begin` forgets only a READY from before the operation, which sees what it was
+//! about. A woken waiter that dies with its runtime passes the event on (its heir).
+//!
+//! Unlike in Go any number may wait on a side: goroutines that share a listener, or a datagram socket.
+#![expect(unsafe_code, reason = "nodes lie in the waiters' frames")]
+
+use super::poller::Poller;
+use crate::g::ticket::Wake;
+use crate::g::waiter::{Waiter, Who};
+use crate::g::waitq::WaitQueue;
+use crate::prim::atomic::{AtomicU32, Ordering};
+use crate::prim::{Lock, LockGuard, Rank, RawLock};
+use crate::sys::clock::Deadline;
+use crate::sys::eventfd::EventFd;
+use crate::sys::sock::Direction;
+use parking_lot::Mutex;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::ptr::NonNull;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+const READY: u32 = 1;
+const CLOSED: u32 = 2;
+const TIMED: u32 = 4;
+
+/// Why nobody may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The descriptor's owner has closed it.
+    Closed,
+    /// The deadline has passed.
+    TimedOut,
+}
+
+/// One direction of a descriptor; see the module's head.
+#[derive(Debug)]
+pub(crate) struct Side {
+    /// Changed under the lock; looked at without it.
+    flags: AtomicU32,
+    state: Lock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: WaitQueue,
+    deadline: Deadline,
+    /// How long an operation may take.
+    timeout: Option<Duration>,
+}
+
+/// What becomes of who would wait.
+#[derive(Debug)]
+pub(crate) enum Enlisted<'a> {
+    /// Something has happened: try again.
+    Ready,
+    /// Nothing more will.
+    Ended(Ended),
+    /// Queued, under this lock, which the parking releases; until then at most.
+    Waits(&'a RawLock, Deadline),
+}
+
+impl Side {
+    pub(crate) fn new() -> Side {
+        let state = State { queue: WaitQueue::new(), deadline: Deadline::NEVER, timeout: None };
+        Side { flags: AtomicU32::new(0), state: Lock::new(Rank::Wait, state) }
+    }
+
+    /// Of a new descriptor: as if nothing had ever been.
+    fn renew(&self) {
+        let mut state = self.state.lock();
+        (state.deadline, state.timeout) = (Deadline::NEVER, None);
+        self.flags.store(0, Ordering::Relaxed);
+    }
+
+    /// Before an operation: whether there may be one.
+    #[inline]
+    pub(crate) fn begin(&self) -> Result<(), Ended> {
+        match self.flags.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => self.begin_slowly(),
+        }
+    }
+
+    #[cold]
+    fn begin_slowly(&self) -> Result<(), Ended> {
+        let state = self.state.lock();
+        self.check(&state)?;
+        // Under the lock, so that it cannot come to rest on a READY that is newer than the operation.
+        self.clear(READY);
+        Ok(())
+    }
+
+    fn check(&self, state: &State) -> Result<(), Ended> {
+        if self.is_closed() {
+            return Err(Ended::Closed);
+        }
+        if state.deadline.has_passed() {
+            return Err(Ended::TimedOut);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & CLOSED != 0
+    }
+
+    /// Under the lock.
+    fn set(&self, flag: u32) {
+        self.flags.store(self.flags.load(Ordering::Relaxed) | flag, Ordering::Relaxed);
+    }
+
+    /// Under the lock.
+    fn clear(&self, flag: u32) {
+        self.flags.store(self.flags.load(Ordering::Relaxed) & !flag, Ordering::Relaxed);
+    }
+
+    /// How long an operation that begins now may take.
+    pub(crate) fn until(&self) -> Deadline {
+        self.state.lock().timeout.map_or(Deadline::NEVER, Deadline::after)
+    }
+
+    /// The operation said `WouldBlock`: queues who is to wait, at most until then, unless it need not or must not.
+    ///
+    /// # Safety
+    /// The node stays where it is until it is off the queue, or for ever if its owner dies with its runtime.
+    pub(crate) unsafe fn enlist(&self, node: NonNull<Waiter>, until: Deadline) -> Enlisted<'_> {
+        let mut state = self.state.lock();
+        if let Err(ended) = self.check(&state) {
+            return Enlisted::Ended(ended);
+        }
+        if self.flags.load(Ordering::Relaxed) & READY != 0 {
+            self.clear(READY);
+            return Enlisted::Ready;
+        }
+        // SAFETY: the caller vouches.
+        unsafe { state.queue.push_back(node) };
+        let until = until.min(state.deadline);
+        Enlisted::Waits(LockGuard::into_raw(state), until)
+    }
+
+    /// The state alone, for who waits in poll(2).
+    pub(crate) fn may_wait(&self, until: Deadline) -> Result<Deadline, Ended> {
+        let state = self.state.lock();
+        self.check(&state)?;
+        Ok(until.min(state.deadline))
+    }
+
+    /// A waiter gave up.
+    ///
+    /// # Safety
+    /// The node is valid, and in this queue if in any.
+    pub(crate) unsafe fn leave(&self, node: NonNull<Waiter>) {
+        // SAFETY: the caller vouches.
+        unsafe { self.state.lock().queue.unlink(node) };
+    }
+
+    /// Step 2. The winner readies whom it gets.
+    #[must_use]
+    pub(crate) fn happened(&self) -> Option<Who> {
+        let mut state = self.state.lock();
+        let first = claim(&mut state, Wake::Handed);
+        if first.is_none() {
+            self.set(READY);
+        }
+        first
+    }
+
+    /// Step 3. The winner readies whom it gets.
+    #[must_use]
+    pub(crate) fn next_waiter(&self) -> Option<Who> {
+        claim(&mut self.state.lock(), Wake::Handed)
+    }
+
+    /// Nobody waits from now on; all that do are to be [won](Side::claim_one). False: it was closed before.
+    fn close(&self) -> bool {
+        let _state = self.state.lock();
+        let was_open = !self.is_closed();
+        self.set(CLOSED);
+        was_open
+    }
+
+    /// Moves the deadline, or takes it away; all that wait are to be [won](Side::claim_one), and wait again.
+    pub(crate) fn set_deadline(&self, deadline: Deadline) {
+        let mut state = self.state.lock();
+        state.deadline = deadline;
+        match deadline {
+            Deadline::NEVER => self.clear(TIMED),
+            _ => self.set(TIMED),
+        }
+    }
+
+    /// For operations to come.
+    pub(crate) fn set_timeout(&self, timeout: Option<Duration>) {
+        self.state.lock().timeout = timeout;
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.state.lock().timeout
+    }
+
+    /// Step 4.
+    pub(crate) fn claim_one(&self, why: Wake) -> Option<Who> {
+        claim(&mut self.state.lock(), why)
+    }
+}
+
+fn claim(state: &mut State, why: Wake) -> Option<Who> {
+    // SAFETY: won just now, and not readied yet.
+    state.queue.claim_first(why).map(|node| unsafe { node.as_ref() }.who)
+}
+
+/// What is known of a descriptor. There is one for each number, for ever: see [`table`](super::table).
+#[derive(Debug)]
+pub(crate) struct Desc {
+    read: Side,
+    write: Side,
+    /// Grows when the number changes hands.
+    generation: AtomicU32,
+    /// The [number](Poller::number) of the first poller it is registered with; 0: of none.
+    home: AtomicU32,
+    pollers: Mutex<Vec<Weak<Poller>>>,
+    /// Ends the waits of plain threads, in poll(2), which are to look again.
+    threads: Mutex<Option<Arc<EventFd>>>,
+}
+
+impl Desc {
+    pub(super) fn new() -> Desc {
+        Desc {
+            read: Side::new(),
+            write: Side::new(),
+            generation: AtomicU32::new(0),
+            home: AtomicU32::new(0),
+            pollers: Mutex::new(Vec::new()),
+            threads: Mutex::new(None),
+        }
+    }
+
+    /// The number has come to a new owner, who is the only one to use it.
+    pub(crate) fn renew(&self) {
+        self.read.renew();
+        self.write.renew();
+    }
+
+    pub(crate) fn side(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::Read => &self.read,
+            Direction::Write => &self.write,
+        }
+    }
+
+    /// Whether an event for this generation of the number is of today.
+    pub(crate) fn is_of(&self, generation: u32) -> bool {
+        self.generation.load(Ordering::Relaxed) == generation
+    }
+
+    /// Sees to it that this poller tells of the descriptor's events from now on, and of what it is ready for already.
+    #[inline]
+    pub(crate) fn register(&self, fd: BorrowedFd<'_>, poller: &Arc<Poller>) -> io::Result<()> {
+        if self.home.load(Ordering::Relaxed) == poller.number() {
+            return Ok(());
+        }
+        self.register_slowly(fd, poller)
+    }
+
+    #[cold]
+    fn register_slowly(&self, fd: BorrowedFd<'_>, poller: &Arc<Poller>) -> io::Result<()> {
+        let mut pollers = self.pollers.lock();
+        if self.read.is_closed() {
+            // Too late; whoever would wait is told.
+            return Ok(());
+        }
+        if pollers.iter().any(|other| std::ptr::eq(other.as_ptr(), Arc::as_ptr(poller))) {
+            return Ok(());
+        }
+        poller.add(fd, self.generation.load(Ordering::Relaxed))?;
+        pollers.retain(|other| other.strong_count() > 0);
+        pollers.push(Arc::downgrade(poller));
+        self.home.store(poller.number(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The descriptor is about to be closed or given away: no poller tells of it any more. (A closed one is not registered again.)
+    pub(crate) fn retire(&self, fd: BorrowedFd<'_>) {
+        let pollers = std::mem::take(&mut *self.pollers.lock());
+        self.home.store(0, Ordering::Relaxed);
+        pollers.iter().filter_map(Weak::upgrade).for_each(|poller| poller.remove(fd));
+        self.generation.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Nobody waits on either side from now on. The caller wakes who did: see [`Side::claim_one`], and
+    /// [`wake_threads`](Desc::wake_threads). False: it was closed before.
+    pub(crate) fn close(&self) -> bool {
+        self.write.close();
+        self.read.close()
+    }
+
+    /// What a plain thread waits for beside its descriptor. To be asked for before it looks whether it may wait.
+    pub(crate) fn threads(&self) -> io::Result<Arc<EventFd>> {
+        let mut threads = self.threads.lock();
+        if let Some(event) = &*threads {
+            return Ok(Arc::clone(event));
+        }
+        let event = Arc::new(EventFd::new()?);
+        *threads = Some(Arc::clone(&event));
+        Ok(event)
+    }
+
+    /// Has all plain threads that wait look again.
+    pub(crate) fn wake_threads(&self) {
+        if let Some(event) = self.threads.lock().take() {
+            event.signal();
+        }
+    }
+
+    /// The number of the descriptor that this is a side of: for reports.
+    pub(crate) fn has_side(&self, side: usize) -> bool {
+        [&self.read, &self.write].iter().any(|own| std::ptr::from_ref::<Side>(own).addr() == side)
+    }
+}

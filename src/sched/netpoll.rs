@@ -1,0 +1,280 @@
+//! Who asks the network poller, and when; and how to wait for a descriptor.
+//!
+//! 1. An M that finds its queues empty asks it before it goes stealing, and while it spins ([`find`](super::find)).
+//! 2. An M with a full queue asks it on every [`EVERY`]th tick: 0.1 us each time. (Go does not, and is late by up to 10 ms there.)
+//! 3. When nobody is at work, the keeper of the idle protocol waits in it ([`idle`](super::idle), step 4).
+//! 4. When those at work compute for long, or block their threads, sysmon asks it, and sees to it that the next M that goes to
+//!    sleep waits in it though others are at work ([`look_for_all`]).
+//!
+//! Not Go's way, where the first M to go idle waits there: each event would wake it, which costs the one that made it happen
+//! 10 us, and then a goroutine runs on the other core which could have run here (an echo between two goroutines of one process
+//! on 2 Ps: may, which does that, takes 70 us a round; 13 on one P).
+//!
+//! A goroutine that an event has woken runs on the P whose M asked: what arrived is in that core's cache.
+//!
+//! A runtime has no poller before a goroutine of its has to wait for a descriptor.
+#![expect(unsafe_code, reason = "parks with a node in its frame")]
+
+use super::bed::Outside;
+use super::m::M;
+use super::p::OwnedP;
+use super::park::{me, park_or_inherit, ready, ready_elsewhere};
+use super::runtime::Shared;
+use super::stats::{Count, Stats};
+use crate::g::ticket::Wake;
+use crate::g::waiter::{Waiter, Who};
+use crate::g::{Gp, WaitReason};
+use crate::netpoll::desc::{Desc, Ended, Enlisted, Side};
+use crate::netpoll::poller::Poller;
+use crate::runq::global::{Fifo, Queue};
+use crate::runq::local::CAPACITY;
+use crate::sys::clock::Deadline;
+use parking_lot::Mutex;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::ptr::NonNull;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// On how many ticks an M at work asks.
+pub(crate) const EVERY: u64 = 64;
+
+/// A runtime's poller, once it has one.
+#[derive(Debug, Default)]
+pub(crate) struct Net {
+    poller: OnceLock<Arc<Poller>>,
+    making: Mutex<()>,
+}
+
+impl Net {
+    fn get_or_make(&self) -> io::Result<&Arc<Poller>> {
+        if let Some(poller) = self.poller.get() {
+            return Ok(poller);
+        }
+        let _one = self.making.lock();
+        if self.poller.get().is_none() {
+            let _made = self.poller.set(Arc::new(Poller::new()?));
+        }
+        Ok(self.poller.get().expect("made just now"))
+    }
+
+    /// The poller, if it has anything to tell of.
+    #[inline(always)]
+    pub(crate) fn poller(&self) -> Option<&Arc<Poller>> {
+        self.poller.get().filter(|poller| poller.is_needed())
+    }
+}
+
+/// Sees to it that the poller of the calling goroutine's runtime tells of the descriptor. False: the caller is a plain thread,
+/// and has no poller.
+pub(crate) fn register(desc: &Desc, fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let Some(m) = M::current() else { return Ok(false) };
+    desc.register(fd, m.rt.net.get_or_make()?)?;
+    Ok(true)
+}
+
+/// Waits until the operation is to be tried again, at most until then. Blocks.
+pub(crate) fn wait(side: &Side, until: Deadline) -> Result<(), Ended> {
+    count(|stats| &stats.io_waits);
+    let result = wait_in_queue(side, until);
+    count(|stats| &stats.io_waited);
+    result
+}
+
+fn wait_in_queue(side: &Side, until: Deadline) -> Result<(), Ended> {
+    let who = me();
+    let node = Waiter::new(who, std::ptr::null_mut());
+    let node = NonNull::from(&node);
+    // SAFETY: the node stays until we are woken, which takes it off the queue, or have taken it off.
+    let (lock, until) = match unsafe { side.enlist(node, until) } {
+        Enlisted::Waits(lock, until) => (lock, until),
+        Enlisted::Ready => {
+            who.not_needed();
+            return Ok(());
+        }
+        Enlisted::Ended(ended) => {
+            who.not_needed();
+            return Err(ended);
+        }
+    };
+    let object = std::ptr::from_ref(side).cast();
+    // SAFETY: `enlist` left the lock held. Sides are never freed (in a model, not while anybody waits).
+    match unsafe { park_or_inherit(who, lock, WaitReason::IoWait, object, until, inherit) } {
+        Wake::Handed | Wake::Retry => Ok(()),
+        Wake::Closed => Err(Ended::Closed),
+        Wake::Timeout => {
+            // SAFETY: our own node.
+            unsafe { side.leave(node) };
+            Err(Ended::TimedOut)
+        }
+    }
+}
+
+/// A waiter died with its runtime before it could try: the event is for the next.
+///
+/// # Safety
+/// `side` is the one it waited on.
+unsafe fn inherit(side: *const (), why: Wake) {
+    if why == Wake::Handed {
+        // SAFETY: the caller vouches; sides are never freed.
+        unsafe { &*side.cast::<Side>() }.happened().into_iter().for_each(ready);
+    }
+}
+
+/// An operation that had waited has had an outcome: there may be more, for the next who waits.
+pub(crate) fn pass_on(side: &Side) {
+    side.next_waiter().into_iter().for_each(ready);
+}
+
+/// Wakes all who wait.
+pub(crate) fn wake_all(side: &Side, why: Wake) {
+    while let Some(who) = side.claim_one(why) {
+        ready(who);
+    }
+}
+
+fn count(which: impl Fn(&Stats) -> &Count) {
+    let Some(m) = M::current() else { return };
+    m.with_p(|p| match p {
+        Some(p) => {
+            which(&p.stats).add(1);
+        }
+        None => which(&m.rt.stats).add_shared(1),
+    });
+}
+
+/// Asks for events; those whom they concern queue up.
+#[inline]
+pub(crate) fn look(rt: &Arc<Shared>, p: &mut OwnedP) {
+    if let Some(poller) = rt.net.poller() {
+        let mut came = Came::default();
+        poller.look(|who| came.add(rt, who));
+        came.queue_up(rt, p);
+    }
+}
+
+/// Likewise, for an M that has nothing else to do: the first is to run now.
+#[inline]
+pub(crate) fn look_for_work(rt: &Arc<Shared>, p: &mut OwnedP) -> Option<Gp> {
+    let poller = rt.net.poller()?;
+    let mut came = Came::default();
+    poller.look(|who| came.add(rt, who));
+    came.first(rt, p)
+}
+
+/// Those whom events concern, in the order of the events.
+#[derive(Debug, Default)]
+struct Came {
+    list: Queue,
+    n: usize,
+}
+
+impl Came {
+    fn add(&mut self, rt: &Arc<Shared>, who: Who) {
+        match who {
+            Who::G(gp) if std::ptr::eq(Arc::as_ptr(rt).cast(), gp.rt_to_compare()) => {
+                self.list.push_back(gp);
+                self.n += 1;
+            }
+            // Of another runtime, or poked: not for this P.
+            Who::G(gp) => ready_elsewhere(gp),
+            Who::Thread(_) => ready(who),
+        }
+    }
+
+    /// One to run here; the others queue up.
+    fn first(mut self, rt: &Arc<Shared>, p: &mut OwnedP) -> Option<Gp> {
+        let first = self.list.pop_front()?;
+        p.stats.readied.add(1);
+        p.stats.io_readied.add(1);
+        self.n -= 1;
+        self.queue_up(rt, p);
+        Some(first)
+    }
+
+    /// On this P, or in the GRQ if others wait there or there are many: nobody is to come ahead of who was ready before.
+    fn queue_up(mut self, rt: &Arc<Shared>, p: &mut OwnedP) {
+        if self.n == 0 {
+            return;
+        }
+        p.stats.readied.add(self.n as u64);
+        p.stats.io_readied.add(self.n as u64);
+        if rt.grq.len() > 0 || p.thieves.len() + self.n > CAPACITY / 2 {
+            rt.inject_all(self.list);
+        } else {
+            while let Some(gp) = self.list.pop_front() {
+                rt.enqueue(p, gp);
+            }
+        }
+        rt.wake();
+    }
+}
+
+/// Where a keeper waits for the network, and whom it was woken for.
+#[derive(Debug)]
+pub(crate) struct Door {
+    poller: Arc<Poller>,
+    came: Mutex<Vec<Who>>,
+}
+
+impl Door {
+    pub(crate) fn new(poller: &Arc<Poller>) -> Arc<Door> {
+        Arc::new(Door { poller: Arc::clone(poller), came: Mutex::new(Vec::new()) })
+    }
+
+    /// For an M that has got up: the first of those who came is to run now.
+    pub(crate) fn let_in(&self, rt: &Arc<Shared>, p: &mut OwnedP) -> Option<Gp> {
+        let mut came = Came::default();
+        std::mem::take(&mut *self.came.lock()).into_iter().for_each(|who| came.add(rt, who));
+        came.first(rt, p)
+    }
+
+    /// Readies those who came, for all to run.
+    pub(crate) fn send_on(&self) {
+        let came = std::mem::take(&mut *self.came.lock());
+        came.into_iter().for_each(ready);
+    }
+}
+
+impl Outside for Door {
+    fn wait(&self, limit: Option<Duration>) {
+        let mut came = self.came.lock();
+        self.poller.wait(limit, |who| came.push(who));
+    }
+
+    fn kick(&self) {
+        self.poller.kick();
+    }
+}
+
+/// What sysmon remembers of the poller from one look to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Mark(Option<u64>);
+
+/// A look of sysmon's: asks, if nobody has asked since its last look and nobody waits there.
+pub(crate) fn look_for_all(rt: &Arc<Shared>, mark: &mut Mark) {
+    let Some(poller) = rt.net.poller().filter(|_| !rt.idle.waits_outside()) else {
+        mark.0 = None;
+        return;
+    };
+    let looks = poller.looks();
+    if mark.0.replace(looks) == Some(looks) {
+        poller.look(ready);
+        mark.0 = Some(poller.looks());
+        rt.idle.want_outside();
+        let woke = rt.idle.wake();
+        rt.see_to(woke);
+    }
+}
+
+impl Shared {
+    /// Whether sockets are open and nobody is there to see what comes.
+    pub(crate) fn sockets_unwatched(&self) -> bool {
+        self.net.poller().is_some() && !self.idle.waits_outside()
+    }
+
+    /// Goroutines that wait for a descriptor.
+    pub(crate) fn waiting_for_io(&self) -> u64 {
+        self.metrics().io_waiting
+    }
+}

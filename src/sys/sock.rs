@@ -1,0 +1,111 @@
+//! What std does not offer of descriptors: waiting for one in poll(2), and one that is dead.
+#![expect(unsafe_code, reason = "system calls")]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// Which way a descriptor is to be ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// To be read from, or accepted on.
+    Read,
+    /// To be written to, or connected.
+    Write,
+}
+
+/// Waits until `fd` is ready, or `other` is readable, at most `limit`; or until a signal came. False: nothing but time.
+pub(crate) fn poll(
+    fd: BorrowedFd<'_>,
+    direction: Direction,
+    other: BorrowedFd<'_>,
+    limit: Option<Duration>,
+) -> io::Result<bool> {
+    let events = match direction {
+        Direction::Read => libc::POLLIN | libc::POLLRDHUP,
+        Direction::Write => libc::POLLOUT,
+    };
+    let one = |fd: BorrowedFd<'_>, events| libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
+    let mut fds = [one(fd, events), one(other, libc::POLLIN)];
+    let limit = limit.map(|limit| libc::timespec {
+        tv_sec: limit.as_secs().min(i64::MAX as u64) as libc::time_t,
+        tv_nsec: limit.subsec_nanos().into(),
+    });
+    let limit = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: both arrays and the time are valid for the call; no mask.
+    let n = unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, limit, std::ptr::null()) };
+    if n >= 0 {
+        return Ok(n > 0);
+    }
+    match io::Error::last_os_error() {
+        e if e.kind() == io::ErrorKind::Interrupted => Ok(true),
+        e => Err(e),
+    }
+}
+
+/// A descriptor with which nothing can be done (but closing it).
+fn dead() -> io::Result<&'static OwnedFd> {
+    static DEAD: OnceLock<OwnedFd> = OnceLock::new();
+    if let Some(dead) = DEAD.get() {
+        return Ok(dead);
+    }
+    // SAFETY: a C string; a descriptor of our own, or none.
+    let fd = unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it was opened just now, for us.
+    Ok(DEAD.get_or_init(|| unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+/// Makes sure, while there are descriptors to be had, that [`kill`] will not need one.
+pub(crate) fn prepare_to_kill() -> io::Result<()> {
+    dead().map(drop)
+}
+
+/// Closes what `fd` stands for; the number stays taken, by a dead descriptor, until its owner closes it.
+pub(crate) fn kill(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let dead = dead()?;
+    loop {
+        // SAFETY: both descriptors are open. The number remains its owner's.
+        if unsafe { libc::dup3(dead.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) } >= 0 {
+            return Ok(());
+        }
+        match io::Error::last_os_error() {
+            e if matches!(e.raw_os_error(), Some(libc::EINTR | libc::EBUSY)) => {}
+            e => return Err(e),
+        }
+    }
+}
+
+#[cfg(all(test, not(sixtyone_loom)))]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_killed_descriptor_keeps_its_number_and_does_nothing() {
+        let (mut a, mut b) = UnixStream::pair().unwrap();
+        let number = a.as_raw_fd();
+        kill(a.as_fd()).unwrap();
+        assert_eq!(a.as_raw_fd(), number);
+        assert_eq!(a.read(&mut [0]).unwrap_err().raw_os_error(), Some(libc::EBADF));
+        assert_eq!(a.write(b"x").unwrap_err().raw_os_error(), Some(libc::EBADF));
+        assert_eq!(b.read(&mut [0]).unwrap(), 0, "the other side sees the end");
+        let other = UnixStream::pair().unwrap();
+        assert!(other.0.as_raw_fd() != number && other.1.as_raw_fd() != number);
+    }
+
+    #[test]
+    fn poll_tells_readiness_from_time() {
+        let (mut a, b) = UnixStream::pair().unwrap();
+        let (_c, d) = UnixStream::pair().unwrap();
+        let ready = |limit| poll(b.as_fd(), Direction::Read, d.as_fd(), Some(limit)).unwrap();
+        assert!(!ready(Duration::from_millis(5)));
+        a.write_all(b"x").unwrap();
+        assert!(ready(Duration::from_secs(60)));
+    }
+}
