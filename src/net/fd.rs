@@ -64,10 +64,15 @@ impl<T: AsFd> Fd<T> {
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         let side = self.desc.side(direction);
-        side.begin().map_err(error)?;
+        let event = side.begin().map_err(error)?;
         match op(self.get()) {
             Err(e) if e.kind() == ErrorKind::WouldBlock => self.wait_and_do(direction, until, op),
-            result => verdict(side, result),
+            result => {
+                if event {
+                    pass_on(side);
+                }
+                verdict(side, result)
+            }
         }
     }
 
