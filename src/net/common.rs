@@ -2,7 +2,7 @@
 
 /// Methods of everything that is made of an [`Fd`](super::fd::Fd) in a field `fd`.
 macro_rules! socket {
-    ($name:ident, $std:ty) => {
+    ($name:ident, $std:path) => {
         impl $name {
             /// Takes over a socket of std's.
             ///
@@ -16,9 +16,9 @@ macro_rules! socket {
             /// Gives the socket to std; it blocks its thread from then on.
             ///
             /// # Errors
-            /// If it cannot be made blocking.
+            /// If it cannot be made blocking, or is closed.
             pub fn into_std(self) -> io::Result<$std> {
-                let socket = self.fd.into_inner();
+                let socket = self.fd.into_inner()?;
                 socket.set_nonblocking(false)?;
                 Ok(socket)
             }
@@ -40,7 +40,19 @@ macro_rules! socket {
             /// # Errors
             /// If the socket is closed.
             pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-                self.fd.get().take_error()
+                self.fd.call(|socket| socket.take_error())
+            }
+
+            /// Another handle to the same socket. It has this one's timeouts, and no deadlines; from then on each has its own.
+            ///
+            /// # Errors
+            /// If the process is out of descriptors, or this one is closed.
+            pub fn try_clone(&self) -> io::Result<$name> {
+                let clone = self.fd.call(|socket| $name::from_std(socket.try_clone()?))?;
+                for direction in [Direction::Read, Direction::Write] {
+                    clone.fd.set_timeout(direction, self.fd.timeout(direction))?;
+                }
+                Ok(clone)
             }
         }
 
@@ -54,6 +66,26 @@ macro_rules! socket {
             fn as_raw_fd(&self) -> RawFd {
                 self.fd.get().as_raw_fd()
             }
+        }
+    };
+}
+
+/// Methods that need no waiting, and do what std's do.
+macro_rules! as_in_std {
+    ($name:ident, $std:literal, {
+        $($(#[$doc:meta])* fn $method:ident($($arg:ident: $type:ty),*) -> $result:ty;)*
+    }) => {
+        impl $name {
+            $(
+                $(#[$doc])*
+                #[doc = concat!("See [`", $std, "::", stringify!($method), "`].")]
+                ///
+                /// # Errors
+                /// As in std; also if the socket is closed.
+                pub fn $method(&self $(, $arg: $type)*) -> io::Result<$result> {
+                    self.fd.call(|socket| socket.$method($($arg),*))
+                }
+            )*
         }
     };
 }
@@ -187,4 +219,4 @@ macro_rules! stream {
     };
 }
 
-pub(super) use {all_limits, read_limits, socket, stream};
+pub(super) use {all_limits, as_in_std, read_limits, socket, stream};

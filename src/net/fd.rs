@@ -37,10 +37,26 @@ impl<T: AsFd> Fd<T> {
     }
 
     /// No longer watched. It still does not block.
-    pub(super) fn into_inner(mut self) -> T {
+    pub(super) fn into_inner(mut self) -> io::Result<T> {
+        self.call(|_| Ok(()))?;
         let io = self.io.take().expect("given away once");
+        self.let_go(&io);
+        Ok(io)
+    }
+
+    fn let_go(&self, io: &T) {
         self.desc.retire(io.as_fd());
-        io
+        // Nobody waits any more; what threads had to wake them is closed.
+        self.desc.wake_threads();
+    }
+
+    /// Does what needs no waiting.
+    pub(super) fn call<R>(&self, op: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
+        let side = self.desc.side(Direction::Read);
+        if side.is_closed() {
+            return Err(error(Ended::Closed));
+        }
+        verdict(side, op(self.get()))
     }
 
     /// Does what reads, or accepts. Blocks.
@@ -156,7 +172,7 @@ impl<T: AsFd> Fd<T> {
 impl<T: AsFd> Drop for Fd<T> {
     fn drop(&mut self) {
         if let Some(io) = &self.io {
-            self.desc.retire(io.as_fd());
+            self.let_go(io);
         }
     }
 }

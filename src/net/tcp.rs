@@ -1,7 +1,7 @@
 //! TCP: `std::net::TcpListener` and `std::net::TcpStream`, for goroutines.
 #![forbid(unsafe_code)]
 
-use super::common::{all_limits, read_limits, socket, stream};
+use super::common::{all_limits, as_in_std, read_limits, socket, stream};
 use super::fd::Fd;
 use super::{connect, resolve};
 use crate::sys::clock::Deadline;
@@ -73,39 +73,16 @@ impl TcpListener {
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self, exhausted: false }
     }
-
-    /// Where it listens.
-    ///
-    /// # Errors
-    /// If it is closed.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.fd.get().local_addr()
-    }
-
-    /// Another handle to the same socket, with limits of its own.
-    ///
-    /// # Errors
-    /// If the process is out of descriptors, or it is closed.
-    pub fn try_clone(&self) -> io::Result<TcpListener> {
-        TcpListener::from_std(self.fd.get().try_clone()?)
-    }
-
-    /// See [`std::net::TcpListener::set_ttl`].
-    ///
-    /// # Errors
-    /// As in std.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.fd.get().set_ttl(ttl)
-    }
-
-    /// See [`std::net::TcpListener::ttl`].
-    ///
-    /// # Errors
-    /// As in std.
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.fd.get().ttl()
-    }
 }
+
+as_in_std!(TcpListener, "std::net::TcpListener", {
+    /// Where it listens.
+    fn local_addr() -> SocketAddr;
+    /// How many routers a packet may pass.
+    fn set_ttl(ttl: u32) -> ();
+    /// What [`set_ttl`](Self::set_ttl) has set.
+    fn ttl() -> u32;
+});
 
 /// See [`TcpListener::incoming`].
 #[derive(Debug)]
@@ -184,72 +161,21 @@ impl TcpStream {
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.fd.read(|stream| stream.peek(buf))
     }
-
-    /// Ends one direction or both, for all handles of the connection. Whoever waits to read sees the end.
-    ///
-    /// # Errors
-    /// If it is not connected any more.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.fd.get().shutdown(how)
-    }
-
-    /// Our end.
-    ///
-    /// # Errors
-    /// If it is closed.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.fd.get().local_addr()
-    }
-
-    /// The other end.
-    ///
-    /// # Errors
-    /// If it is not connected.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.fd.get().peer_addr()
-    }
-
-    /// Another handle to the same connection. It has this one's timeouts, and no deadlines; from then on each has its own.
-    ///
-    /// # Errors
-    /// If the process is out of descriptors, or this one is closed.
-    pub fn try_clone(&self) -> io::Result<TcpStream> {
-        let clone = TcpStream::from_std(self.fd.get().try_clone()?)?;
-        for direction in [Direction::Read, Direction::Write] {
-            clone.fd.set_timeout(direction, self.fd.timeout(direction))?;
-        }
-        Ok(clone)
-    }
-
-    /// Whether what is written goes out at once, in small packets too: see [`std::net::TcpStream::set_nodelay`].
-    ///
-    /// # Errors
-    /// As in std.
-    pub fn set_nodelay(&self, yes: bool) -> io::Result<()> {
-        self.fd.get().set_nodelay(yes)
-    }
-
-    /// See [`set_nodelay`](TcpStream::set_nodelay).
-    ///
-    /// # Errors
-    /// As in std.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.fd.get().nodelay()
-    }
-
-    /// See [`std::net::TcpStream::set_ttl`].
-    ///
-    /// # Errors
-    /// As in std.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.fd.get().set_ttl(ttl)
-    }
-
-    /// See [`std::net::TcpStream::ttl`].
-    ///
-    /// # Errors
-    /// As in std.
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.fd.get().ttl()
-    }
 }
+
+as_in_std!(TcpStream, "std::net::TcpStream", {
+    /// Ends one direction or both, for all handles of the connection. Whoever waits to read sees the end.
+    fn shutdown(how: Shutdown) -> ();
+    /// Our end.
+    fn local_addr() -> SocketAddr;
+    /// The other end.
+    fn peer_addr() -> SocketAddr;
+    /// Whether what is written goes out at once, in small packets too.
+    fn set_nodelay(yes: bool) -> ();
+    /// What [`set_nodelay`](Self::set_nodelay) has set.
+    fn nodelay() -> bool;
+    /// How many routers a packet may pass.
+    fn set_ttl(ttl: u32) -> ();
+    /// What [`set_ttl`](Self::set_ttl) has set.
+    fn ttl() -> u32;
+});
