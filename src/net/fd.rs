@@ -11,9 +11,13 @@ use crate::netpoll::table;
 use crate::sched::netpoll::{pass_on, register, wait, wake_all};
 use crate::sys::clock::Deadline;
 use crate::sys::sock::{self, Direction};
+use crate::time::sleep;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
+
+/// Between two attempts of [`Fd::write_by_trying`].
+const TRY_AGAIN: Duration = Duration::from_millis(1);
 
 /// See the module's head.
 #[derive(Debug)]
@@ -37,11 +41,10 @@ impl<T: AsFd> Fd<T> {
     }
 
     /// No longer watched. It still does not block.
-    pub(super) fn into_inner(mut self) -> io::Result<T> {
-        self.call(|_| Ok(()))?;
+    pub(super) fn into_inner(mut self) -> T {
         let io = self.io.take().expect("given away once");
         self.let_go(&io);
-        Ok(io)
+        io
     }
 
     fn let_go(&self, io: &T) {
@@ -89,6 +92,23 @@ impl<T: AsFd> Fd<T> {
                 }
                 verdict(side, result)
             }
+        }
+    }
+
+    /// Does what writes, but when it would block no event tells when it would not. Blocks.
+    pub(super) fn write_by_trying<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        let side = self.desc.side(Direction::Write);
+        let mut until = None;
+        loop {
+            side.begin().map_err(error)?;
+            match op(self.get()) {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                result => return verdict(side, result),
+            }
+            if until.get_or_insert_with(|| side.until()).has_passed() {
+                return Err(error(Ended::TimedOut));
+            }
+            sleep(TRY_AGAIN);
         }
     }
 

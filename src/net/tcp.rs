@@ -1,7 +1,8 @@
 //! TCP: `std::net::TcpListener` and `std::net::TcpStream`, for goroutines.
 #![forbid(unsafe_code)]
+#![expect(clippy::disallowed_types, reason = "their sockets, which do not block here")]
 
-use super::common::{all_limits, as_in_std, read_limits, socket, stream};
+use super::common::{EXHAUSTED, all_limits, as_in_std, is_exhaustion, listener, read_limits, socket, stream};
 use super::fd::Fd;
 use super::{connect, resolve};
 use crate::sys::clock::Deadline;
@@ -9,7 +10,7 @@ use crate::sys::sock::Direction;
 use crate::time::sleep;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 /// Waits for connections: `std::net::TcpListener`, for goroutines.
@@ -37,9 +38,7 @@ pub struct TcpListener {
 
 socket!(TcpListener, std::net::TcpListener);
 read_limits!(TcpListener);
-
-/// How long [`Incoming`] waits when the system has run out of something.
-const EXHAUSTED: Duration = Duration::from_millis(10);
+listener!(TcpListener, TcpStream, SocketAddr, Incoming);
 
 impl TcpListener {
     /// A listener at the first of these addresses that can be had; port 0 is any free one. Blocks while names are resolved.
@@ -48,30 +47,6 @@ impl TcpListener {
     /// The last address's, if none can be had.
     pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<TcpListener> {
         resolve::try_each(address, connect::listen).map(|fd| TcpListener { fd })
-    }
-
-    /// The next connection, and who it comes from. Blocks.
-    ///
-    /// # Errors
-    /// A connection that was gone before it could be accepted is passed by. When the process or the system is out of
-    /// descriptors or memory the error says so; the connection waits, and a later call gets it.
-    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, from) = self.fd.read(|listener| {
-            loop {
-                match listener.accept() {
-                    Err(e) if matches!(e.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
-                    result => return result,
-                }
-            }
-        })?;
-        Ok((TcpStream::from_std(stream)?, from))
-    }
-
-    /// The connections, one after the other: an iterator without an end. Blocks for each.
-    ///
-    /// When the process is out of descriptors it says so, at most every 10 ms, and goes on when there are some again.
-    pub fn incoming(&self) -> Incoming<'_> {
-        Incoming { listener: self, exhausted: false }
     }
 }
 
@@ -83,27 +58,6 @@ as_in_std!(TcpListener, "std::net::TcpListener", {
     /// What [`set_ttl`](Self::set_ttl) has set.
     fn ttl() -> u32;
 });
-
-/// See [`TcpListener::incoming`].
-#[derive(Debug)]
-pub struct Incoming<'a> {
-    listener: &'a TcpListener,
-    exhausted: bool,
-}
-
-impl Iterator for Incoming<'_> {
-    type Item = io::Result<TcpStream>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.exhausted {
-            sleep(EXHAUSTED);
-        }
-        let next = self.listener.accept();
-        let errno = next.as_ref().err().and_then(io::Error::raw_os_error);
-        self.exhausted = matches!(errno, Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM));
-        Some(next.map(|(stream, _)| stream))
-    }
-}
 
 /// A connection: `std::net::TcpStream`, for goroutines.
 ///
