@@ -34,8 +34,8 @@
 //!     stream.read_exact(&mut word)?;
 //!     assert_eq!(&word, b"hello");
 //!     echo.join().unwrap()
-//! })
-//! # }
+//! })?;
+//! # std::io::Result::Ok(())
 //! ```
 #![forbid(unsafe_code)]
 

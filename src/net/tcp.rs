@@ -27,9 +27,9 @@ use std::time::{Duration, Instant};
 ///         let mut stream = stream?;
 ///         sixtyone::spawn(move || std::io::copy(&mut stream.try_clone()?, &mut stream));
 ///     }
-///     Ok(())
-/// })
-/// # as std::io::Result<()>
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
 /// ```
 #[derive(Debug)]
 pub struct TcpListener {
@@ -74,9 +74,9 @@ as_in_std!(TcpListener, "std::net::TcpListener", {
 ///     let mut page = String::new();
 ///     stream.read_to_string(&mut page)?;
 ///     print!("{page}");
-///     Ok(())
-/// })
-/// # as std::io::Result<()>
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
 /// ```
 #[derive(Debug)]
 pub struct TcpStream {

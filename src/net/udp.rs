@@ -33,8 +33,8 @@ use std::time::{Duration, Instant};
 ///     let n = client.recv(&mut word)?;
 ///     assert_eq!(&word[..n], b"hello");
 ///     echo.join().unwrap().map(drop)
-/// })
-/// # }
+/// })?;
+/// # std::io::Result::Ok(())
 /// ```
 #[derive(Debug)]
 pub struct UdpSocket {

@@ -27,9 +27,9 @@ use std::time::{Duration, Instant};
 ///         let mut stream = stream?;
 ///         sixtyone::spawn(move || std::io::copy(&mut stream.try_clone()?, &mut stream));
 ///     }
-///     Ok(())
-/// })
-/// # as std::io::Result<()>
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
 /// ```
 #[derive(Debug)]
 pub struct UnixListener {
@@ -79,9 +79,9 @@ as_in_std!(UnixListener, "std::os::unix::net::UnixListener", {
 ///     let mut word = String::new();
 ///     b.read_to_string(&mut word)?;
 ///     assert_eq!(word, "hello");
-///     Ok(())
-/// })
-/// # as std::io::Result<()>
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
 /// ```
 #[derive(Debug)]
 pub struct UnixStream {
@@ -140,9 +140,9 @@ as_in_std!(UnixStream, "std::os::unix::net::UnixStream", {
 ///     let mut word = [0; 16];
 ///     let n = b.recv(&mut word)?;
 ///     assert_eq!(&word[..n], b"hello");
-///     Ok(())
-/// })
-/// # as std::io::Result<()>
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
 /// ```
 #[derive(Debug)]
 pub struct UnixDatagram {
