@@ -94,13 +94,15 @@ pub(crate) fn find_work(m: &M) -> Option<Gp> {
         }
         let token = sleep(m)?;
         start_with(m, token, true);
+        if let Some(gp) = m.seat.bed.take_errand() {
+            // It comes first: nobody else looks into the bed.
+            m.door.get().into_iter().for_each(|door| door.send_on());
+            return Some(settle(m, gp));
+        }
         if let Some(door) = m.door.get()
             && let Some(gp) = m.on_g0(|p| p.and_then(|p| door.let_in(&m.rt, p)))
         {
             // What was left on the way to this P is looked for again later.
-            return Some(settle(m, gp));
-        }
-        if let Some(gp) = m.seat.bed.take_errand() {
             return Some(settle(m, gp));
         }
     }
