@@ -444,14 +444,22 @@ impl Sleeper {
     }
 
     /// Waits for the token elsewhere: `sleep` returns when it likes, and soon after it has been kicked, even if that was before
-    /// it was called. True: the token was there, and is taken.
-    pub(crate) fn doze(&self, sleep: impl FnOnce()) -> bool {
+    /// it was called. True: the token was there, and is taken. If it came with a kick (which may be on its way still) `kicked` is
+    /// called.
+    pub(crate) fn doze(&self, sleep: impl FnOnce(), kicked: impl FnOnce()) -> bool {
         // ORDER: as in `sleep_for`; release: where we doze is known to who kicks.
-        if self.word.compare_exchange(Self::EMPTY, Self::DOZING, Ordering::AcqRel, Ordering::Acquire).is_ok()
-        {
+        let dozed = self
+            .word
+            .compare_exchange(Self::EMPTY, Self::DOZING, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+        if dozed {
             sleep();
         }
-        self.word.swap(Self::EMPTY, Ordering::Acquire) == Self::TOKEN
+        let told = self.word.swap(Self::EMPTY, Ordering::Acquire) == Self::TOKEN;
+        if dozed && told {
+            kicked();
+        }
+        told
     }
 
     /// Leaves the token and wakes the thread that sleeps here, if one does.

@@ -2,10 +2,13 @@
 //!
 //! One thread at a time polls without waiting ([`Poller::look`]): on many Ps a hundred Ms would hammer one epoll instance. One
 //! waits in it, the keeper of the idle protocol ([`sched::idle`](crate::sched::idle)), or by accident two; an event wakes one.
+//! A kick, which is for one, is seen by all who wait or look until that one has taken it: one that the next best took for
+//! itself, and be it somebody who only looks, would leave the other asleep with a P in its hand.
 #![forbid(unsafe_code)]
 
 use super::table;
 use crate::g::waiter::Who;
+use crate::prim::yield_thread;
 use crate::sys::epoll::{Epoll, Event};
 use crate::sys::sock::Direction;
 use std::io;
@@ -81,9 +84,17 @@ impl Poller {
         self.looks.store(self.looks.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
-    /// Ends a wait, this one or the next.
+    /// Ends the wait of who will say that it was [kicked](Poller::kicked), and maybe others', until then.
     pub(crate) fn kick(&self) {
         self.epoll.kick();
+    }
+
+    /// A kick has reached whom it was for, or is about to come.
+    pub(crate) fn kicked(&self) {
+        while !self.epoll.take_kick() {
+            // Who kicks is about to.
+            yield_thread();
+        }
     }
 }
 

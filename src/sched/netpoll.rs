@@ -245,6 +245,10 @@ impl Outside for Door {
     fn kick(&self) {
         self.poller.kick();
     }
+
+    fn kicked(&self) {
+        self.poller.kicked();
+    }
 }
 
 /// What sysmon remembers of the poller from one look to the next.

@@ -40,7 +40,7 @@ impl Epoll {
         // SAFETY: makes a descriptor, which is ours then.
         let epoll = unsafe { OwnedFd::from_raw_fd(checked(libc::epoll_create1(libc::EPOLL_CLOEXEC))?) };
         let this = Epoll { epoll, kick: EventFd::new()? };
-        this.control(libc::EPOLL_CTL_ADD, this.kick.as_fd(), libc::EPOLLIN | libc::EPOLLET, KICK)?;
+        this.control(libc::EPOLL_CTL_ADD, this.kick.as_fd(), libc::EPOLLIN, KICK)?;
         Ok(this)
     }
 
@@ -62,9 +62,14 @@ impl Epoll {
         Ok(())
     }
 
-    /// Ends one wait, this one or the next.
+    /// Ends all waits, until it was [taken](Epoll::take_kick).
     pub(crate) fn kick(&self) {
         self.kick.signal();
+    }
+
+    /// Takes one kick. False: there is none.
+    pub(crate) fn take_kick(&self) -> bool {
+        self.kick.take()
     }
 
     /// Waits for events, at most `limit`, and tells them; kicks are not told. Returns early for any reason.
@@ -161,14 +166,19 @@ mod tests {
     }
 
     #[test]
-    fn a_kick_ends_a_wait_and_none_is_lost() {
+    fn a_kick_ends_waits_until_it_is_taken() {
         let epoll = Epoll::new().unwrap();
-        for _ in 0..3 {
-            epoll.kick();
-            let begun = Instant::now();
+        epoll.kick();
+        epoll.kick();
+        let begun = Instant::now();
+        for _ in 0..2 {
+            // Those who only look do not take it.
+            assert_eq!(events(&epoll, Duration::ZERO), []);
             assert_eq!(events(&epoll, Duration::from_secs(60)), []);
-            assert!(begun.elapsed() < Duration::from_secs(50));
+            assert!(epoll.take_kick());
         }
+        assert!(begun.elapsed() < Duration::from_secs(50));
+        assert!(!epoll.take_kick());
         let begun = Instant::now();
         assert_eq!(events(&epoll, Duration::from_millis(20)), []);
         assert!(begun.elapsed() >= Duration::from_millis(20));
