@@ -8,6 +8,7 @@ mod chan;
 mod dump;
 mod fair;
 mod migration;
+mod net;
 mod park;
 mod pin;
 mod procs;
