@@ -225,7 +225,7 @@ fn a_clone_has_the_timeouts_and_no_deadlines() {
 }
 
 /// The file's name, or the abstract one, of this test alone.
-fn somewhere(what: &str) -> String {
+pub(super) fn somewhere(what: &str) -> String {
     let runs = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
     format!("{}/sixtyone-{what}-{}-{runs}", std::env::temp_dir().display(), std::process::id())
 }
