@@ -1,4 +1,4 @@
-//! A handler for SIGQUIT that says so to a thread.
+//! A handler for SIGQUIT that says so to a thread; what a signal does.
 #![expect(unsafe_code, reason = "system calls")]
 
 use crate::prim::Sleeper;
@@ -55,6 +55,15 @@ pub(crate) unsafe fn restore_quit() {
         {
             libc::sigaction(libc::SIGQUIT, (&raw const OLD).cast(), std::ptr::null_mut());
         }
+    }
+}
+
+/// Whether the signal does now what it does by default.
+pub(crate) fn is_default(signal: i32) -> bool {
+    // SAFETY: an out-parameter of plain numbers.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut now) == 0 && now.sa_sigaction == libc::SIG_DFL
     }
 }
 
