@@ -5,9 +5,13 @@
 mod child;
 
 use child::{Child, Ended, child};
+use sixtyone::net::{TcpListener, UnixStream};
 use sixtyone::runtime::{Builder, Deadlock, blocking, lock_os_thread};
+use sixtyone::signal::{self, Signal};
 use sixtyone::sync::{Mutex, WaitGroup};
 use sixtyone::{Runtime, chan, scope, spawn, task, time, yield_now};
+use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -215,6 +219,24 @@ mod reports {
                 stuck();
             });
         });
+        reported(&ended.alone().run());
+    }
+
+    /// Sockets that nobody waits on promise nothing, though the poller watches them.
+    #[test]
+    fn when_sockets_are_open_and_nobody_waits_on_them() {
+        fn opens_and_gets_stuck() {
+            let (_a, b) = UnixStream::pair().unwrap();
+            b.set_read_timeout(Some(ms(1))).unwrap();
+            (&b).read(&mut [0]).unwrap_err();
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_read_deadline(Some(Instant::now() + ms(1))).unwrap();
+            listener.accept().unwrap_err();
+            stuck();
+        }
+        let ended = child(|| two_ps().run(opens_and_gets_stuck));
+        reported(&ended.alone().run());
+        let ended = child(|| current_thread().run(opens_and_gets_stuck));
         reported(&ended.alone().run());
     }
 
@@ -441,6 +463,71 @@ mod never {
             two_ps().run(move || {
                 let read = spawn(move || std::io::Read::read(&mut reader, &mut [0]).unwrap());
                 assert_eq!(read.join().unwrap(), 0);
+            });
+        }));
+    }
+
+    /// The other end is another process's, which says nothing, and ends after a while.
+    fn live_socket() -> UnixStream {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        Command::new("sleep").arg("1.3").stdin(OwnedFd::from(theirs)).spawn().unwrap();
+        ours
+    }
+
+    fn reads_to_the_end(mut stream: UnixStream) {
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[test]
+    fn while_a_goroutine_waits_on_a_socket() {
+        fn waits() {
+            let stream = live_socket();
+            spawn(move || reads_to_the_end(stream)).join().unwrap();
+        }
+        silent(child(|| two_ps().run(waits)));
+        silent(child(|| current_thread().run(waits)));
+    }
+
+    #[test]
+    fn while_a_goroutine_that_keeps_its_thread_waits_on_a_socket() {
+        struct Reads(Option<UnixStream>);
+        impl Drop for Reads {
+            fn drop(&mut self) {
+                reads_to_the_end(self.0.take().unwrap());
+            }
+        }
+        silent(child(|| {
+            two_ps().run(|| {
+                let unwinds = spawn(|| {
+                    let _reads = Reads(Some(live_socket()));
+                    std::panic::resume_unwind(Box::new(61));
+                });
+                unwinds.join().unwrap_err();
+            });
+        }));
+    }
+
+    #[test]
+    fn while_a_plain_thread_waits_on_a_socket() {
+        silent(child(|| {
+            let (tx, rx) = chan::unbuffered();
+            thread::spawn(move || {
+                reads_to_the_end(live_socket());
+                tx.send(()).unwrap();
+            });
+            two_ps().run(|| rx.recv().unwrap());
+        }));
+    }
+
+    /// Signals may come; nobody knows.
+    #[test]
+    fn once_signals_are_listened_to() {
+        silent(child(|| {
+            two_ps().run(|| {
+                // SAFETY: no preconditions.
+                unsafe { libc::alarm(2) };
+                let told = signal::notify(&[Signal::ALARM]);
+                assert_eq!(told.recv(), Ok(Signal::ALARM));
             });
         }));
     }
