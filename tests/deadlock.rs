@@ -467,22 +467,26 @@ mod never {
         }));
     }
 
-    /// The other end is another process's, which says nothing, and ends after a while.
-    fn live_socket() -> UnixStream {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        Command::new("sleep").arg("1.3").stdin(OwnedFd::from(theirs)).spawn().unwrap();
-        ours
-    }
+    /// A socket whose other end is another process's, which says nothing, and ends after a while.
+    struct Live(UnixStream, std::process::Child);
 
-    fn reads_to_the_end(mut stream: UnixStream) {
-        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    impl Live {
+        fn new() -> Live {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            Live(ours, Command::new("sleep").arg("1.3").stdin(OwnedFd::from(theirs)).spawn().unwrap())
+        }
+
+        fn read_to_the_end(&mut self) {
+            assert_eq!(self.0.read(&mut [0]).unwrap(), 0);
+            self.1.wait().unwrap();
+        }
     }
 
     #[test]
     fn while_a_goroutine_waits_on_a_socket() {
         fn waits() {
-            let stream = live_socket();
-            spawn(move || reads_to_the_end(stream)).join().unwrap();
+            let mut socket = Live::new();
+            spawn(move || socket.read_to_the_end()).join().unwrap();
         }
         silent(child(|| two_ps().run(waits)));
         silent(child(|| current_thread().run(waits)));
@@ -490,16 +494,16 @@ mod never {
 
     #[test]
     fn while_a_goroutine_that_keeps_its_thread_waits_on_a_socket() {
-        struct Reads(Option<UnixStream>);
+        struct Reads(Live);
         impl Drop for Reads {
             fn drop(&mut self) {
-                reads_to_the_end(self.0.take().unwrap());
+                self.0.read_to_the_end();
             }
         }
         silent(child(|| {
             two_ps().run(|| {
                 let unwinds = spawn(|| {
-                    let _reads = Reads(Some(live_socket()));
+                    let _reads = Reads(Live::new());
                     std::panic::resume_unwind(Box::new(61));
                 });
                 unwinds.join().unwrap_err();
@@ -512,7 +516,7 @@ mod never {
         silent(child(|| {
             let (tx, rx) = chan::unbuffered();
             thread::spawn(move || {
-                reads_to_the_end(live_socket());
+                Live::new().read_to_the_end();
                 tx.send(()).unwrap();
             });
             two_ps().run(|| rx.recv().unwrap());

@@ -144,7 +144,7 @@ fn accepting_without_descriptors() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         // One, so that whoever accepts has waited before.
-        let first = std::net::TcpStream::connect(address).unwrap();
+        let first = TcpStream::connect(address).unwrap();
         drop(listener.accept().unwrap());
         listener.set_read_deadline(Some(Instant::now() + Duration::from_millis(1))).unwrap();
         listener.accept().unwrap_err();

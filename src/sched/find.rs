@@ -4,7 +4,7 @@
 //! 2. expired timers of this P (asking for the time on every [`CLOCK_EVERY`]th tick, and when there is nothing else); the
 //!    `next` slot, then the LRQ;
 //! 3. a batch from the GRQ;
-//! 4. the network ([`netpoll`](super::netpoll); on every [`netpoll::EVERY`]th tick before all others);
+//! 4. the network ([`netpoll`]; on every [`netpoll::EVERY`]th tick before all others);
 //! 5. half of another P's LRQ, Ps in random order;
 //! 6. spinning: 3 to 5 for a while, expired timers of other Ps, and `next` slots of others that nobody has emptied for [`NEXT_PATIENCE`];
 //! 7. sleep (see [`idle`](super::idle)), after one more look at everything.

@@ -20,7 +20,7 @@ fn deadline_and_data(rounds: u64) {
             while Instant::now() < until {
                 sixtyone::yield_now();
             }
-            (&b).write_all(&i.to_le_bytes()).unwrap();
+            b.write_all(&i.to_le_bytes()).unwrap();
             went.0.send(()).unwrap();
         }
     });
@@ -34,7 +34,7 @@ fn deadline_and_data(rounds: u64) {
             _ => a.set_read_timeout(Some(limit + Duration::from_nanos(1))).unwrap(),
         }
         let mut word = [0; 8];
-        match (&a).read(&mut word) {
+        match a.read(&mut word) {
             Ok(n) => {
                 assert_eq!(n, 8);
                 in_time += 1;
@@ -43,7 +43,7 @@ fn deadline_and_data(rounds: u64) {
                 assert_eq!(e.kind(), ErrorKind::TimedOut);
                 a.set_read_deadline(None).unwrap();
                 a.set_read_timeout(None).unwrap();
-                (&a).read_exact(&mut word).unwrap();
+                a.read_exact(&mut word).unwrap();
                 late += 1;
             }
         }
@@ -85,7 +85,7 @@ fn a_deadline_that_moves_loses_nothing() {
         });
         let writes = start(move || {
             for i in 0..all {
-                (&b).write_all(&i.to_le_bytes()).unwrap();
+                b.write_all(&i.to_le_bytes()).unwrap();
                 if i % 16 == 0 {
                     sixtyone::yield_now();
                 }
@@ -94,7 +94,7 @@ fn a_deadline_that_moves_loses_nothing() {
         for i in 0..all {
             let (mut word, mut n) = ([0; 8], 0);
             while n < 8 {
-                match (&*a).read(&mut word[n..]) {
+                match (*a).read(&mut word[n..]) {
                     Ok(some) => n += some,
                     Err(e) => {
                         assert_eq!(e.kind(), ErrorKind::TimedOut);
@@ -125,9 +125,9 @@ fn closes_race_with_reads_and_opens() {
                 let mut opened = 0u64;
                 while !done.load(Ordering::Relaxed) {
                     let (a, b) = UnixStream::pair().unwrap();
-                    (&a).write_all(b"stranger").unwrap();
+                    a.write_all(b"stranger").unwrap();
                     let mut word = [0; 8];
-                    (&b).read_exact(&mut word).unwrap();
+                    b.read_exact(&mut word).unwrap();
                     assert_eq!(&word, b"stranger");
                     opened += 1;
                     sixtyone::yield_now();
@@ -146,7 +146,7 @@ fn closes_race_with_reads_and_opens() {
                         let mut got = 0;
                         loop {
                             let mut buf = [0; 16];
-                            match (&*a).read(&mut buf) {
+                            match (*a).read(&mut buf) {
                                 Ok(n) => {
                                     assert!(n > 0 && buf[..n].iter().all(|byte| *byte == b'm'));
                                     got += n;
@@ -162,7 +162,7 @@ fn closes_race_with_reads_and_opens() {
                 .collect();
             let sent = random.below(4) as usize;
             for _ in 0..sent {
-                (&b).write_all(b"m").unwrap();
+                b.write_all(b"m").unwrap();
             }
             if random.below(2) == 0 {
                 sixtyone::yield_now();
@@ -194,7 +194,7 @@ fn everything_at_once() {
                 move || {
                     let mut n = 0;
                     loop {
-                        match (&*a).read(&mut [0]) {
+                        match (*a).read(&mut [0]) {
                             Ok(1) => n += 1,
                             Ok(_) => return n,
                             Err(e) if e.kind() == ErrorKind::TimedOut => sixtyone::yield_now(),
@@ -208,9 +208,9 @@ fn everything_at_once() {
             };
             let readers = [one.spawn(read()), one.spawn(read()), two.spawn(read())];
             let thread = std::thread::spawn(read());
-            (&b).write_all(&[0; 100]).unwrap();
+            b.write_all(&[0; 100]).unwrap();
             a.set_read_deadline(Some(Instant::now() + Duration::from_micros(50))).unwrap();
-            (&b).write_all(&[0; 100]).unwrap();
+            b.write_all(&[0; 100]).unwrap();
             a.set_read_deadline(None).unwrap();
             let closed = round % 2 == 0;
             if closed {
