@@ -5,10 +5,9 @@
 //! [`netpoll::desc`](crate::netpoll::desc).
 #![forbid(unsafe_code)]
 
-use crate::g::ticket::Wake;
 use crate::netpoll::desc::{Desc, Ended, Side};
 use crate::netpoll::table;
-use crate::sched::netpoll::{pass_on, register, wait, wake_all};
+use crate::sched::netpoll::{pass_on, register, set_deadline, wait, wake_all};
 use crate::sys::clock::Deadline;
 use crate::sys::sock::{self, Direction};
 use crate::time::sleep;
@@ -165,7 +164,7 @@ impl<T: AsFd> Fd<T> {
         self.desc.retire(fd);
         let killed = sock::kill(fd);
         for direction in [Direction::Read, Direction::Write] {
-            wake_all(self.desc.side(direction), Wake::Closed);
+            wake_all(self.desc.side(direction));
         }
         self.desc.wake_threads();
         killed
@@ -177,8 +176,7 @@ impl<T: AsFd> Fd<T> {
         if side.is_closed() {
             return Err(error(Ended::Closed));
         }
-        side.set_deadline(deadline.map_or(Deadline::NEVER, Deadline::at));
-        wake_all(side, Wake::Retry);
+        set_deadline(side, deadline.map_or(Deadline::NEVER, Deadline::at));
         self.desc.wake_threads();
         Ok(())
     }

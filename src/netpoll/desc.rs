@@ -195,7 +195,7 @@ impl Side {
         first
     }
 
-    /// Nobody waits from now on; all that do are to be [won](Side::claim_one). False: it was closed before.
+    /// Nobody waits from now on; all that do are to be [won](Side::claim_all). False: it was closed before.
     fn close(&self) -> bool {
         let _state = self.state.lock();
         let was_open = !self.is_closed();
@@ -203,14 +203,16 @@ impl Side {
         was_open
     }
 
-    /// Moves the deadline, or takes it away; all that wait are to be [won](Side::claim_one), and wait again.
-    pub(crate) fn set_deadline(&self, deadline: Deadline) {
+    /// Moves the deadline, or takes it away. All that wait are won, for the caller to ready, and wait again.
+    #[must_use]
+    pub(crate) fn set_deadline(&self, deadline: Deadline) -> Vec<Who> {
         let mut state = self.state.lock();
         state.deadline = deadline;
         match deadline {
             Deadline::NEVER => self.clear(TIMED),
             _ => self.set(TIMED),
         }
+        claim_all(&mut state, Wake::Retry)
     }
 
     /// For operations to come.
@@ -222,10 +224,16 @@ impl Side {
         self.state.lock().timeout
     }
 
-    /// Step 4.
-    pub(crate) fn claim_one(&self, why: Wake) -> Option<Who> {
-        claim(&mut self.state.lock(), why)
+    /// Step 4. For the caller to ready.
+    #[must_use]
+    pub(crate) fn claim_all(&self, why: Wake) -> Vec<Who> {
+        claim_all(&mut self.state.lock(), why)
     }
+}
+
+/// Under one hold of the lock: who is told to try again comes back at once, and would be won again and again.
+fn claim_all(state: &mut State, why: Wake) -> Vec<Who> {
+    std::iter::from_fn(|| claim(state, why)).collect()
 }
 
 fn claim(state: &mut State, why: Wake) -> Option<Who> {
@@ -311,7 +319,7 @@ impl Desc {
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Nobody waits on either side from now on. The caller wakes who did: see [`Side::claim_one`], and
+    /// Nobody waits on either side from now on. The caller wakes who did: see [`Side::claim_all`], and
     /// [`wake_threads`](Desc::wake_threads). False: it was closed before.
     pub(crate) fn close(&self) -> bool {
         self.write.close();

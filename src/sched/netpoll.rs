@@ -126,11 +126,14 @@ pub(crate) fn pass_on(side: &Side) {
     side.happened().into_iter().for_each(ready);
 }
 
-/// Wakes all who wait.
-pub(crate) fn wake_all(side: &Side, why: Wake) {
-    while let Some(who) = side.claim_one(why) {
-        ready(who);
-    }
+/// Moves a side's deadline; who waits waits again, until then.
+pub(crate) fn set_deadline(side: &Side, deadline: Deadline) {
+    side.set_deadline(deadline).into_iter().for_each(ready);
+}
+
+/// Wakes all who wait: it is closed.
+pub(crate) fn wake_all(side: &Side) {
+    side.claim_all(Wake::Closed).into_iter().for_each(ready);
 }
 
 fn count(which: impl Fn(&Stats) -> &Count) {
