@@ -82,7 +82,7 @@ fn several_receive() {
             })
             .collect();
         let mut sent = 0;
-        for round in 0..1000u32 {
+        for round in 0..rounds(3_000) {
             for _ in 0..=round % 3 {
                 tx.send(&[round as u8]).unwrap();
                 sent += 1;
@@ -114,11 +114,12 @@ fn of_all_kinds() {
         goroutines.extend((0..2).map(|_| one.spawn(receive())));
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         sender.connect(socket.local_addr().unwrap()).unwrap();
-        for sent in 0..2000 {
+        let all = rounds(10_000) as usize;
+        for sent in 0..all {
             until(|| got.load(Ordering::SeqCst) == sent);
             sender.send(b"x").unwrap();
         }
-        until(|| got.load(Ordering::SeqCst) == 2000);
+        until(|| got.load(Ordering::SeqCst) == all);
         socket.close().unwrap();
         threads.into_iter().for_each(|one| one.join().unwrap());
         goroutines.into_iter().for_each(|one| one.join().unwrap());

@@ -25,6 +25,11 @@ const MS: Duration = Duration::from_millis(1);
 /// No test waits that long, so who returned before it was woken.
 const LONG: Duration = Duration::from_secs(60);
 
+/// How often to do what may go wrong seldom: a debug build does a part of it.
+const fn rounds(all: u64) -> u64 {
+    if cfg!(debug_assertions) { all / 50 } else { all }
+}
+
 /// As a goroutine over several Ps, on a current-thread runtime, on one where each wait moves it, and as a plain thread.
 fn everywhere(f: impl Fn() + Sync) {
     over_procs(|_| f());

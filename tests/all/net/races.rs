@@ -1,12 +1,8 @@
-//! Deadlines and closes that race with data. A debug build does a part of the rounds.
+//! Deadlines and closes that race with data.
 
 use super::*;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-const fn rounds(all: u64) -> u64 {
-    if cfg!(debug_assertions) { all / 50 } else { all }
-}
 
 /// A byte is sent at about the moment when the reader's deadline passes: it gets the byte or the error, and the byte then comes
 /// later, never both, never neither.
@@ -26,9 +22,11 @@ fn deadline_and_data(rounds: u64) {
     });
     let (mut in_time, mut late) = (0, 0);
     let mut random = Random(16);
-    for i in 0..rounds {
+    let mut i = 0;
+    // On a machine that is busy with other things it may take more of them until both have happened.
+    while i < rounds || in_time == 0 || late == 0 {
         go.0.send(i).unwrap();
-        let limit = Duration::from_micros(random.below(100));
+        let limit = Duration::from_micros(random.below(if i % 5 == 0 { 2000 } else { 100 }));
         match i % 2 {
             0 => a.set_read_deadline(Some(Instant::now() + limit)).unwrap(),
             _ => a.set_read_timeout(Some(limit + Duration::from_nanos(1))).unwrap(),
@@ -51,10 +49,10 @@ fn deadline_and_data(rounds: u64) {
         a.set_read_deadline(None).unwrap();
         a.set_read_timeout(None).unwrap();
         went.1.recv().unwrap();
+        i += 1;
     }
     drop(go.0);
     writes.join();
-    assert!(in_time > 0 && late > 0, "no race: {in_time} in time, {late} late");
 }
 
 #[test]
@@ -122,17 +120,17 @@ fn closes_race_with_reads_and_opens() {
         let opens = start({
             let done = Arc::clone(&done);
             move || {
-                let mut opened = 0u64;
-                while !done.load(Ordering::Relaxed) {
+                loop {
                     let (a, b) = UnixStream::pair().unwrap();
                     a.write_all(b"stranger").unwrap();
                     let mut word = [0; 8];
                     b.read_exact(&mut word).unwrap();
                     assert_eq!(&word, b"stranger");
-                    opened += 1;
+                    if done.load(Ordering::Relaxed) {
+                        return;
+                    }
                     sixtyone::yield_now();
                 }
-                opened
             }
         });
         let mut random = Random(61);
@@ -172,7 +170,7 @@ fn closes_race_with_reads_and_opens() {
             assert!(readers.into_iter().map(Started::join).sum::<usize>() <= sent);
         }
         done.store(true, Ordering::Relaxed);
-        assert!(opens.join() > 0);
+        opens.join();
     }
     sixtyone::testing::run(2, || race(rounds(10_000)));
     watched(|| runtime(1).run(|| race(rounds(5_000))));
