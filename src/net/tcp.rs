@@ -5,7 +5,7 @@ use super::common::{all_limits, read_limits, socket, stream};
 use super::fd::Fd;
 use super::{connect, resolve};
 use crate::sys::clock::Deadline;
-use crate::sys::sock::Direction;
+use crate::sys::sock::{self, Direction};
 use crate::time::sleep;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};

@@ -204,6 +204,7 @@ pub(crate) unsafe fn commit(ticket: &Ticket, lock: &RawLock) {
 fn sleep(parker: &'static Parker, mut asleep: Asleep, until: Deadline) -> Wake {
     if let Some(m) = M::current() {
         m.hand_off();
+        m.rt.leave_watch();
         asleep.goroutine = m.cur();
     }
     let epoch = asleep.epoch;

@@ -19,11 +19,18 @@ impl EventFd {
         Ok(EventFd(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    /// Makes it readable; who waits for changes hears of each call.
+    /// Makes it readable, until it is drained.
     pub(crate) fn signal(&self) {
         let one = 1u64;
         // SAFETY: eight bytes of ours. It fails only after 2^64 - 2 calls.
         unsafe { libc::write(self.0.as_raw_fd(), (&raw const one).cast(), 8) };
+    }
+
+    /// Not readable any more, until the next signal.
+    pub(crate) fn drain(&self) {
+        let mut count = 0u64;
+        // SAFETY: eight bytes of ours. It fails if nobody has signalled.
+        unsafe { libc::read(self.0.as_raw_fd(), (&raw mut count).cast(), 8) };
     }
 }
 
