@@ -1,8 +1,12 @@
 //! What sockets have in common, as macros: the methods have to stand on each type.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::time::Duration;
 
 /// Methods of everything that is made of an [`Fd`](super::fd::Fd) in a field `fd`.
 macro_rules! socket {
-    ($name:ident, $std:ty) => {
+    ($name:ident, $std:path) => {
         impl $name {
             /// Takes over a socket of std's.
             ///
@@ -16,8 +20,9 @@ macro_rules! socket {
             /// Gives the socket to std; it blocks its thread from then on.
             ///
             /// # Errors
-            /// If it cannot be made blocking.
+            /// If it cannot be made blocking, or is closed.
             pub fn into_std(self) -> io::Result<$std> {
+                self.fd.call(|_| Ok(()))?;
                 let socket = self.fd.into_inner();
                 socket.set_nonblocking(false)?;
                 Ok(socket)
@@ -40,7 +45,19 @@ macro_rules! socket {
             /// # Errors
             /// If the socket is closed.
             pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-                self.fd.get().take_error()
+                self.fd.call(|socket| socket.take_error())
+            }
+
+            /// Another handle to the same socket. It has this one's timeouts, and no deadlines; from then on each has its own.
+            ///
+            /// # Errors
+            /// If the process is out of descriptors, or this one is closed.
+            pub fn try_clone(&self) -> io::Result<$name> {
+                let clone = self.fd.call(|socket| $name::from_std(socket.try_clone()?))?;
+                for direction in [Direction::Read, Direction::Write] {
+                    clone.fd.set_timeout(direction, self.fd.timeout(direction))?;
+                }
+                Ok(clone)
             }
         }
 
@@ -54,6 +71,105 @@ macro_rules! socket {
             fn as_raw_fd(&self) -> RawFd {
                 self.fd.get().as_raw_fd()
             }
+        }
+
+        /// It blocks whoever uses it from then on. (The way back is [`from_std`]($name::from_std), which can fail.)
+        impl From<$name> for OwnedFd {
+            fn from(socket: $name) -> OwnedFd {
+                let socket = socket.fd.into_inner();
+                // Of a socket this does not fail; and a closed one is a dead descriptor, which does nothing at all.
+                let _dead = socket.set_nonblocking(false);
+                socket.into()
+            }
+        }
+
+        impl IntoRawFd for $name {
+            fn into_raw_fd(self) -> RawFd {
+                OwnedFd::from(self).into_raw_fd()
+            }
+        }
+    };
+}
+
+/// Methods of listeners: what they wait for is streams.
+macro_rules! listener {
+    ($name:ident, $stream:ident, $address:ty, $incoming:ident) => {
+        impl $name {
+            /// The next connection, and who it comes from. Blocks.
+            ///
+            /// # Errors
+            /// A connection that was gone before it could be accepted is passed by. When the process or the system is out of
+            /// descriptors or memory the error says so; the connection waits, and a later call gets it.
+            pub fn accept(&self) -> io::Result<($stream, $address)> {
+                let (stream, from) = self.fd.read(|listener| {
+                    loop {
+                        match listener.accept() {
+                            Err(e)
+                                if matches!(
+                                    e.kind(),
+                                    ErrorKind::ConnectionAborted | ErrorKind::Interrupted
+                                ) => {}
+                            result => return result,
+                        }
+                    }
+                })?;
+                Ok(($stream::from_std(stream)?, from))
+            }
+
+            /// The connections, one after the other: an iterator without an end. Blocks for each.
+            ///
+            /// When the process is out of descriptors it says so, at most every 10 ms, and goes on when there are some again.
+            pub fn incoming(&self) -> $incoming<'_> {
+                $incoming { listener: self, exhausted: false }
+            }
+        }
+
+        #[doc = concat!("See [`", stringify!($name), "::incoming`].")]
+        #[derive(Debug)]
+        pub struct $incoming<'a> {
+            listener: &'a $name,
+            exhausted: bool,
+        }
+
+        impl Iterator for $incoming<'_> {
+            type Item = io::Result<$stream>;
+
+            fn next(&mut self) -> Option<Self::Item> {
+                if self.exhausted {
+                    sleep(EXHAUSTED);
+                }
+                let next = self.listener.accept();
+                self.exhausted = next.as_ref().is_err_and(is_exhaustion);
+                Some(next.map(|(stream, _)| stream))
+            }
+        }
+    };
+}
+
+/// How long `incoming` waits when the system has run out of something.
+pub(super) const EXHAUSTED: Duration = Duration::from_millis(10);
+
+/// Whether it will do again when others have given something back.
+pub(super) fn is_exhaustion(e: &io::Error) -> bool {
+    matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
+}
+
+/// Methods that need no waiting, and do what std's do.
+macro_rules! as_in_std {
+    ($name:ident, $std:literal, {
+        $($(#[$doc:meta])* fn $method:ident($($arg:ident: $type:ty),*) -> $result:ty;)*
+    }) => {
+        impl $name {
+            $(
+                $(#[$doc])*
+                #[doc = concat!("See [`", $std, "::", stringify!($method), "`].")]
+                ///
+                /// # Errors
+                /// As in std; also if the socket is closed.
+                pub fn $method(&self $(, $arg: $type)*) -> io::Result<$result> {
+                    self.fd.call(|socket| socket.$method($($arg),*))
+                }
+            )*
         }
     };
 }
@@ -187,4 +303,4 @@ macro_rules! stream {
     };
 }
 
-pub(super) use {all_limits, read_limits, socket, stream};
+pub(super) use {all_limits, as_in_std, listener, read_limits, socket, stream};

@@ -11,9 +11,13 @@ use crate::netpoll::table;
 use crate::sched::netpoll::{pass_on, register, wait, wake_all};
 use crate::sys::clock::Deadline;
 use crate::sys::sock::{self, Direction};
+use crate::time::sleep;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
+
+/// Between two attempts of [`Fd::write_by_trying`].
+const TRY_AGAIN: Duration = Duration::from_millis(1);
 
 /// See the module's head.
 #[derive(Debug)]
@@ -39,8 +43,23 @@ impl<T: AsFd> Fd<T> {
     /// No longer watched. It still does not block.
     pub(super) fn into_inner(mut self) -> T {
         let io = self.io.take().expect("given away once");
-        self.desc.retire(io.as_fd());
+        self.let_go(&io);
         io
+    }
+
+    fn let_go(&self, io: &T) {
+        self.desc.retire(io.as_fd());
+        // Nobody waits any more; what threads had to wake them is closed.
+        self.desc.wake_threads();
+    }
+
+    /// Does what needs no waiting.
+    pub(super) fn call<R>(&self, op: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
+        let side = self.desc.side(Direction::Read);
+        if side.is_closed() {
+            return Err(error(Ended::Closed));
+        }
+        verdict(side, op(self.get()))
     }
 
     /// Does what reads, or accepts. Blocks.
@@ -64,10 +83,32 @@ impl<T: AsFd> Fd<T> {
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         let side = self.desc.side(direction);
-        side.begin().map_err(error)?;
+        let event = side.begin().map_err(error)?;
         match op(self.get()) {
             Err(e) if e.kind() == ErrorKind::WouldBlock => self.wait_and_do(direction, until, op),
-            result => verdict(side, result),
+            result => {
+                if event {
+                    pass_on(side);
+                }
+                verdict(side, result)
+            }
+        }
+    }
+
+    /// Does what writes, but when it would block no event tells when it would not. Blocks.
+    pub(super) fn write_by_trying<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        let side = self.desc.side(Direction::Write);
+        let mut until = None;
+        loop {
+            side.begin().map_err(error)?;
+            match op(self.get()) {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                result => return verdict(side, result),
+            }
+            if until.get_or_insert_with(|| side.until()).has_passed() {
+                return Err(error(Ended::TimedOut));
+            }
+            sleep(TRY_AGAIN);
         }
     }
 
@@ -151,7 +192,7 @@ impl<T: AsFd> Fd<T> {
 impl<T: AsFd> Drop for Fd<T> {
     fn drop(&mut self) {
         if let Some(io) = &self.io {
-            self.desc.retire(io.as_fd());
+            self.let_go(io);
         }
     }
 }

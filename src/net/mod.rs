@@ -34,8 +34,8 @@
 //!     stream.read_exact(&mut word)?;
 //!     assert_eq!(&word, b"hello");
 //!     echo.join().unwrap()
-//! })
-//! # }
+//! })?;
+//! # std::io::Result::Ok(())
 //! ```
 #![forbid(unsafe_code)]
 
@@ -44,5 +44,9 @@ mod connect;
 mod fd;
 mod resolve;
 mod tcp;
+mod udp;
+mod unix;
 
 pub use tcp::{Incoming, TcpListener, TcpStream};
+pub use udp::UdpSocket;
+pub use unix::{UnixDatagram, UnixIncoming, UnixListener, UnixStream};

@@ -5,22 +5,24 @@
 //! | state | meaning | left by |
 //! | --- | --- | --- |
 //! | idle | nothing has happened since somebody last looked | whoever waits, or an event |
-//! | READY | something happened, and nobody was there | [`Side::begin`], or the next who would wait and tries again instead |
+//! | READY | something happened, and nobody was there | who begins an operation, or would wait and tries again instead |
 //! | waiting | the queue is not empty | an event: the first is woken; a deadline; a close |
 //!
 //! and beside that TIMED (no wait lasts longer than the deadline) and CLOSED (nobody waits any more).
 //!
 //! Protocol:
-//! 1. [`Side::begin`]; then the operation. `WouldBlock`: the descriptor is [registered](Desc::register), and the caller waits
-//!    ([`Side::enlist`], then it parks under the side's lock).
+//! 1. [`Side::begin`] takes READY; then the operation. `WouldBlock`: the descriptor is [registered](Desc::register), and the
+//!    caller waits ([`Side::enlist`], then it parks under the side's lock).
 //! 2. The poller tells of an event: [`Side::happened`] wins the first waiter, which is readied, or leaves READY.
-//! 3. Who was woken tries again. If the outcome is anything but `WouldBlock` there may be more: it wakes the next
-//!    ([`Side::next_waiter`]), since one event may be good for several (a listener's backlog).
+//! 3. Who was woken tries again. If the outcome is anything but `WouldBlock` there may be more, since one event may be good for
+//!    several (a listener's backlog): who was woken, or took READY, does step 2 once more.
 //! 4. A deadline that is moved, and a close, wake all; a deadline that passes is the timer's or the thread's own business.
 //!
-//! Why no event is lost: one that comes after the operation said `WouldBlock` takes the lock, and finds the waiter or leaves
-//! READY, which 1 looks for under the same lock. `begin` forgets only a READY from before the operation, which sees what it was
-//! about. A woken waiter that dies with its runtime passes the event on (its heir).
+//! Why no event is lost: it is in the kernel's list, or it is READY, or in the hands of one who took READY or was woken; and
+//! whoever has it in hand lets go of it only when an operation that began after that says `WouldBlock`. Then nothing is left of
+//! what it was about, for anybody. An event that comes after somebody's `WouldBlock` takes the lock, and finds the waiter or
+//! leaves READY, which `enlist` looks for under the same lock. A woken waiter that dies with its runtime passes the event on (its
+//! heir).
 //!
 //! Unlike in Go any number may wait on a side: goroutines that share a listener, or a datagram socket.
 #![expect(unsafe_code, reason = "nodes lie in the waiters' frames")]
@@ -94,22 +96,29 @@ impl Side {
         self.flags.store(0, Ordering::Relaxed);
     }
 
-    /// Before an operation: whether there may be one.
+    /// Before an operation: whether there may be one. True: the caller has an event in hand (step 3).
     #[inline]
-    pub(crate) fn begin(&self) -> Result<(), Ended> {
+    pub(crate) fn begin(&self) -> Result<bool, Ended> {
         match self.flags.load(Ordering::Relaxed) {
-            0 => Ok(()),
+            0 => Ok(false),
             _ => self.begin_slowly(),
         }
     }
 
     #[cold]
-    fn begin_slowly(&self) -> Result<(), Ended> {
+    fn begin_slowly(&self) -> Result<bool, Ended> {
         let state = self.state.lock();
         self.check(&state)?;
-        // Under the lock, so that it cannot come to rest on a READY that is newer than the operation.
-        self.clear(READY);
-        Ok(())
+        Ok(self.take_ready())
+    }
+
+    /// Under the lock.
+    fn take_ready(&self) -> bool {
+        let ready = self.flags.load(Ordering::Relaxed) & READY != 0;
+        if ready {
+            self.clear(READY);
+        }
+        ready
     }
 
     fn check(&self, state: &State) -> Result<(), Ended> {
@@ -150,8 +159,7 @@ impl Side {
         if let Err(ended) = self.check(&state) {
             return Enlisted::Ended(ended);
         }
-        if self.flags.load(Ordering::Relaxed) & READY != 0 {
-            self.clear(READY);
+        if self.take_ready() {
             return Enlisted::Ready;
         }
         // SAFETY: the caller vouches.
@@ -176,7 +184,7 @@ impl Side {
         unsafe { self.state.lock().queue.unlink(node) };
     }
 
-    /// Step 2. The winner readies whom it gets.
+    /// Steps 2 and 3. The winner readies whom it gets.
     #[must_use]
     pub(crate) fn happened(&self) -> Option<Who> {
         let mut state = self.state.lock();
@@ -185,12 +193,6 @@ impl Side {
             self.set(READY);
         }
         first
-    }
-
-    /// Step 3. The winner readies whom it gets.
-    #[must_use]
-    pub(crate) fn next_waiter(&self) -> Option<Who> {
-        claim(&mut self.state.lock(), Wake::Handed)
     }
 
     /// Nobody waits from now on; all that do are to be [won](Side::claim_one). False: it was closed before.

@@ -292,7 +292,10 @@ impl Idle {
             None => bed.sleep_for(keeper.until.left()),
         };
         if told {
-            return bed.what_was_given();
+            return bed.what_was_given().or_else(|| {
+                sleepy.pass_on();
+                None
+            });
         }
         self.get_up(bed).or_else(|| {
             sleepy.pass_on();

@@ -119,13 +119,13 @@ fn wait_in_queue(side: &Side, until: Deadline) -> Result<(), Ended> {
 unsafe fn inherit(side: *const (), why: Wake) {
     if why == Wake::Handed {
         // SAFETY: the caller vouches; sides are never freed.
-        unsafe { &*side.cast::<Side>() }.happened().into_iter().for_each(ready);
+        pass_on(unsafe { &*side.cast::<Side>() });
     }
 }
 
-/// An operation that had waited has had an outcome: there may be more, for the next who waits.
+/// An operation for which there was an event has had an outcome: there may be more, for the next who waits, or comes.
 pub(crate) fn pass_on(side: &Side) {
-    side.next_waiter().into_iter().for_each(ready);
+    side.happened().into_iter().for_each(ready);
 }
 
 /// Wakes all who wait.
