@@ -1,12 +1,14 @@
 //! A poller: an epoll instance, and whom its events concern.
 //!
 //! One thread at a time polls without waiting ([`Poller::look`]): on many Ps a hundred Ms would hammer one epoll instance. One
-//! waits in it, the keeper of the idle protocol ([`sched::idle`](crate::sched::idle)), or by accident two; an event wakes one.
+//! waits in it, the keeper of the idle protocol ([`sched::idle`](crate::sched::idle)), or by accident two, each with a kick of its
+//! own.
 #![forbid(unsafe_code)]
 
 use super::table;
 use crate::g::waiter::Who;
 use crate::sys::epoll::{Epoll, Event};
+use crate::sys::eventfd::EventFd;
 use crate::sys::sock::Direction;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -70,20 +72,19 @@ impl Poller {
         if self.looking.load(Ordering::Relaxed) || self.looking.swap(true, Ordering::Acquire) {
             return;
         }
-        self.wait(Some(Duration::ZERO), each);
+        self.tell(|tell| self.epoll.look(tell), each);
         self.looking.store(false, Ordering::Release);
     }
 
-    /// Likewise; waits until there are events, at most `limit`, or until [kicked](Poller::kick).
-    pub(crate) fn wait(&self, limit: Option<Duration>, mut each: impl FnMut(Who)) {
-        self.epoll.wait(limit, |event| whom(event, &mut each));
-        // A look that another overwrites is no loss: it has changed.
-        self.looks.store(self.looks.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    /// Likewise; waits until there are events, at most `limit`, or until kicked.
+    pub(crate) fn wait(&self, limit: Option<Duration>, kick: &EventFd, each: impl FnMut(Who)) {
+        self.tell(|tell| self.epoll.wait(limit, kick, tell), each);
     }
 
-    /// Ends a wait, this one or the next.
-    pub(crate) fn kick(&self) {
-        self.epoll.kick();
+    fn tell(&self, ask: impl FnOnce(&mut dyn FnMut(Event)), mut each: impl FnMut(Who)) {
+        ask(&mut |event| whom(event, &mut each));
+        // A look that another overwrites is no loss: it has changed.
+        self.looks.store(self.looks.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 }
 

@@ -339,8 +339,11 @@ impl Sleepy for M {
 
     fn outside(&self) -> Option<Arc<dyn Outside>> {
         let poller = self.rt.net.poller()?;
-        let door = self.door.get_or_init(|| Door::new(poller));
-        Some(Arc::<Door>::clone(door))
+        if self.door.get().is_none() {
+            // Too many descriptors are open: sysmon looks.
+            let _first = self.door.set(Door::new(poller).ok()?);
+        }
+        self.door.get().map(|door| Arc::<Door>::clone(door) as Arc<dyn Outside>)
     }
 
     fn pass_on(&self) {

@@ -29,6 +29,7 @@ use crate::netpoll::poller::Poller;
 use crate::runq::global::{Fifo, Queue};
 use crate::runq::local::CAPACITY;
 use crate::sys::clock::Deadline;
+use crate::sys::eventfd::EventFd;
 use parking_lot::Mutex;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -214,12 +215,14 @@ impl Came {
 #[derive(Debug)]
 pub(crate) struct Door {
     poller: Arc<Poller>,
+    kick: EventFd,
     came: Mutex<Vec<Who>>,
 }
 
 impl Door {
-    pub(crate) fn new(poller: &Arc<Poller>) -> Arc<Door> {
-        Arc::new(Door { poller: Arc::clone(poller), came: Mutex::new(Vec::new()) })
+    pub(crate) fn new(poller: &Arc<Poller>) -> io::Result<Arc<Door>> {
+        let (poller, kick) = (Arc::clone(poller), EventFd::new()?);
+        Ok(Arc::new(Door { poller, kick, came: Mutex::new(Vec::new()) }))
     }
 
     /// For an M that has got up: the first of those who came is to run now.
@@ -239,11 +242,11 @@ impl Door {
 impl Outside for Door {
     fn wait(&self, limit: Option<Duration>) {
         let mut came = self.came.lock();
-        self.poller.wait(limit, |who| came.push(who));
+        self.poller.wait(limit, &self.kick, |who| came.push(who));
     }
 
     fn kick(&self) {
-        self.poller.kick();
+        self.kick.signal();
     }
 }
 

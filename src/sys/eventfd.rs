@@ -25,6 +25,13 @@ impl EventFd {
         // SAFETY: eight bytes of ours. It fails only after 2^64 - 2 calls.
         unsafe { libc::write(self.0.as_raw_fd(), (&raw const one).cast(), 8) };
     }
+
+    /// Makes it unreadable again.
+    pub(crate) fn clear(&self) {
+        let mut count = 0u64;
+        // SAFETY: eight bytes of ours. It fails if nobody has signalled.
+        unsafe { libc::read(self.0.as_raw_fd(), (&raw mut count).cast(), 8) };
+    }
 }
 
 impl AsFd for EventFd {
