@@ -94,13 +94,14 @@ pub(crate) fn find_work(m: &M) -> Option<Gp> {
         }
         let token = sleep(m)?;
         start_with(m, token, true);
+        // Before those who came from outside, who can run anywhere: it is for this M, and must not stay in the bed.
+        if let Some(gp) = m.seat.bed.take_errand() {
+            m.pass_on();
+            return Some(settle(m, gp));
+        }
         if let Some(door) = m.door.get()
             && let Some(gp) = m.on_g0(|p| p.and_then(|p| door.let_in(&m.rt, p)))
         {
-            // What was left on the way to this P is looked for again later.
-            return Some(settle(m, gp));
-        }
-        if let Some(gp) = m.seat.bed.take_errand() {
             return Some(settle(m, gp));
         }
     }
