@@ -81,8 +81,8 @@ mutant unlock-not-release src/prim.rs prim \
     'self.held.store(0, Ordering::Release)' \
     'self.held.store(0, Ordering::Relaxed)'
 mutant notify-not-release src/prim.rs prim \
-    'self.word.swap(Self::TOKEN, Ordering::Release)' \
-    'self.word.swap(Self::TOKEN, Ordering::Relaxed)'
+    'self.word.swap(Self::TOKEN, Ordering::AcqRel)' \
+    'self.word.swap(Self::TOKEN, Ordering::Acquire)'
 mutant second-token-overwritten src/prim.rs prim \
     'self.word.swap(Self::EMPTY, Ordering::Acquire);
             return true;' \
@@ -104,10 +104,8 @@ mutant sleep-without-fence src/sched/idle.rs idle::a_spinner_gives_up_as \
         fence(Ordering::SeqCst);' \
     ''
 mutant sleep-without-second-look src/sched/idle.rs idle::a_busy_m_goes \
-    'if look() {
-            return self.get_up' \
-    'if false && look() {
-            return self.get_up'
+    'if sleepy.work_queued() {' \
+    'if false && sleepy.work_queued() {'
 mutant stop-spinning-without-look src/sched/idle.rs idle::a_spinner_that_finds \
     'fetch_sub(Counts::SPIN, Ordering::SeqCst);
         self.wake_if(look)' \
@@ -129,11 +127,11 @@ mutant spinner-counted-out-late src/sched/idle.rs idle::a_spinner_gives_up_as \
         }
         // ORDER: pairs with the fence in `wake`.
         fence(Ordering::SeqCst);
-        if look() {' \
+        if sleepy.work_queued() {' \
     'self.counts.fetch_add(Counts::IDLE, Ordering::SeqCst);
         }
         fence(Ordering::SeqCst);
-        let found = look();
+        let found = sleepy.work_queued();
         self.counts.fetch_sub(if spinning { Counts::SPIN } else { 0 }, Ordering::SeqCst);
         if found {'
 mutant bed-kept-in-the-list src/sched/idle.rs idle \
@@ -145,30 +143,27 @@ mutant close-without-flag src/sched/idle.rs idle::nobody_sleeps \
 
 # The keeper.
 mutant keeper-sleeps-on src/sched/idle.rs keeper \
-    'bed.sleeper.sleep_for(until.left())' \
-    'bed.sleeper.sleep_for(None)'
+    'None => bed.sleep_for(keeper.until.left()),' \
+    'None => bed.sleep_for(None),'
 mutant keeper-still-said-to-be-there src/sched/idle.rs keeper \
     'if self.is_keeper(bed) {
             self.keeper = None;' \
     'if self.is_keeper(bed) {'
 mutant keeper-never-displaced src/sched/idle.rs keeper::an_earlier \
-    '|keeper| keeper.1 <= until)' \
-    '|_| true)'
+    'Some(other) => until < other.until || (outside && !other.outside),' \
+    'Some(other) => outside && !other.outside,'
 mutant displaced-keeper-forgotten src/sched/idle.rs keeper \
-    'if let Some((other, _)) = lists.keeper.replace((Arc::clone(bed), until)) {
-            lists.beds.push(other);
-        }' \
-    'lists.keeper = Some((Arc::clone(bed), until));'
+    'lists.beds.extend(other.map(|other| other.bed));' \
+    'drop(other);'
 mutant keeper-also-in-the-list src/sched/idle.rs keeper \
-    'keeper.1 <= until) || !lists.remove_bed(bed) {' \
-    'keeper.1 <= until) {'
+    'if !wanted || !lists.remove_bed(bed) {' \
+    'if !wanted {'
 mutant close-forgets-the-keeper src/sched/idle.rs keeper::a_keeper_does \
     'beds.extend(keeper);' \
     'drop(keeper);'
 mutant nobody-keeps src/sched/idle.rs keeper \
-    'let until = deadline();' \
-    'let _ = deadline;
-        let until = Deadline::NEVER;'
+    'None => outside || until != Deadline::NEVER,' \
+    'None => outside,'
 
 # Timers.
 mutant timer-fires-without-claim src/timer/mod.rs timers::it_is \

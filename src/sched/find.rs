@@ -322,11 +322,7 @@ fn sleep(m: &M) -> Option<PToken> {
     m.on_g0(|p| p.map(|p| p.stats.sleeps.add(1)));
     let token = m.release()?;
     let spinning = m.spinning.replace(false);
-    let token = m.rt.idle.sleep(&m.seat.bed, token, spinning, m);
-    if token.is_none() {
-        m.pass_on();
-    }
-    token
+    m.rt.idle.sleep(&m.seat.bed, token, spinning, m)
 }
 
 impl Sleepy for M {
