@@ -355,13 +355,9 @@ mutant clock-timeout-not-unlinked src/chan/timer.rs timer_chan \
 # Ps that come and go, Ms that wait for a certain goroutine.
 mutant procs-count-forgotten src/sched/idle.rs procs::the_count \
     'self.counts.fetch_add(change, Ordering::SeqCst);
-    }
-
-    /// A P that its M' \
+        out' \
     'let _ = change;
-    }
-
-    /// A P that its M'
+        out'
 mutant procs-new-ones-stay-retired src/sched/idle.rs procs::another_p \
     'lists.ps.extend(back);' \
     'lists.retired.extend(back);'
