@@ -350,13 +350,9 @@ mutant clock-timeout-not-unlinked src/chan/timer.rs timer_chan \
 # Ps that come and go, Ms that wait for a certain goroutine.
 mutant procs-count-forgotten src/sched/idle.rs procs::the_count \
     'self.counts.fetch_add(change, Ordering::SeqCst);
-    }
-
-    /// A P that its M' \
+        out' \
     'let _ = change;
-    }
-
-    /// A P that its M'
+        out'
 mutant procs-new-ones-stay-retired src/sched/idle.rs procs::another_p \
     'lists.ps.extend(back);' \
     'lists.retired.extend(back);'
@@ -411,57 +407,57 @@ mutant own-borrower-not-waited-for src/sched/own.rs own::it_comes_back \
     'Ok(_) | Err(HELD | BORROWED) => return true,'
 
 # Mutex and WaitGroup.
-mutant mutex-not-acquire src/sync/mutex.rs mutex \
+mutant mutex-not-acquire src/sync/raw_mutex.rs mutex \
     'self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)' \
     'self.state.compare_exchange(0, LOCKED, Ordering::Relaxed, Ordering::Relaxed)'
-mutant mutex-not-release src/sync/mutex.rs mutex \
+mutant mutex-not-release src/sync/raw_mutex.rs mutex \
     'self.state.fetch_sub(LOCKED, Ordering::Release)' \
     'self.state.fetch_sub(LOCKED, Ordering::Relaxed)'
-mutant mutex-contended-not-acquire src/sync/mutex.rs mutex \
+mutant mutex-contended-not-acquire src/sync/raw_mutex.rs mutex \
     'match self.state.compare_exchange(state, new, Ordering::Acquire, Ordering::Relaxed)' \
     'match self.state.compare_exchange(state, new, Ordering::Relaxed, Ordering::Relaxed)'
-mutant mutex-waiter-ignored src/sync/mutex.rs mutex \
+mutant mutex-waiter-ignored src/sync/raw_mutex.rs mutex \
     'if before != LOCKED {' \
     'if before & STARVING != 0 {'
-mutant mutex-contended-forgotten src/sync/mutex.rs mutex \
+mutant mutex-contended-forgotten src/sync/raw_mutex.rs mutex \
     'let new = (state | CONTENDED | starving)' \
     'let new = (state | starving)'
-mutant mutex-woken-for-ever src/sync/mutex.rs mutex \
+mutant mutex-woken-for-ever src/sync/raw_mutex.rs mutex \
     'let new = (state | LOCKED) & if awake { !WOKEN } else { !0 };' \
     'let new = state | LOCKED;'
-mutant mutex-queues-beside-a-free-one src/sync/mutex.rs mutex \
+mutant mutex-queues-beside-a-free-one src/sync/raw_mutex.rs mutex \
     'if state & (LOCKED | STARVING) == 0 {
                 return None;
             }
             let starving' \
     'let starving'
-mutant mutex-handed-over-and-freed src/sync/mutex.rs mutex \
+mutant mutex-handed-over-and-freed src/sync/raw_mutex.rs mutex \
     'if node.is_some() && hand_over {' \
     'if false {'
-mutant mutex-gives-up-awake src/sync/mutex.rs timed::one \
+mutant mutex-gives-up-awake src/sync/raw_mutex.rs timed::one \
     'if awake {
             self.state.fetch_and(!WOKEN, Ordering::Relaxed);
         }' \
     'let _ = awake;'
-mutant mutex-gives-up-without-a-look src/sync/mutex.rs timed::one \
+mutant mutex-gives-up-without-a-look src/sync/raw_mutex.rs timed::one \
     'finds nobody awake.
         self.try_lock()' \
     'finds nobody awake.
         !awake && self.try_lock()'
-mutant mutex-last-waiter-leaves-flags src/sync/mutex.rs timed::all_that \
+mutant mutex-last-waiter-leaves-flags src/sync/raw_mutex.rs timed::all_that \
     'unsafe { queue.unlink(node) };
         if queue.is_empty() {' \
     'unsafe { queue.unlink(node) };
         if false {'
-mutant mutex-any-waiter-takes-flags src/sync/mutex.rs 'timed::nobody timed::two' \
+mutant mutex-any-waiter-takes-flags src/sync/raw_mutex.rs 'timed::nobody timed::two' \
     'unsafe { queue.unlink(node) };
         if queue.is_empty() {' \
     'unsafe { queue.unlink(node) };
         {'
-mutant mutex-timeout-not-unlinked src/sync/mutex.rs timed \
+mutant mutex-timeout-not-unlinked src/sync/raw_mutex.rs timed \
     'unsafe { queue.unlink(node) };' \
     'let _ = node;'
-mutant mutex-handed-over-too-late src/sync/mutex.rs timed::two_lockers \
+mutant mutex-handed-over-too-late src/sync/raw_mutex.rs timed::two_lockers \
     'state & LOCKED == 0 && (state & STARVING != 0 || state & (CONTENDED | WOKEN) == CONTENDED)' \
     'state & STARVING != 0 || state & (CONTENDED | WOKEN | LOCKED) == CONTENDED'
 mutant waitgroup-timeout-not-unlinked src/sync/waitgroup.rs timed::a_wait \
