@@ -16,6 +16,9 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
+/// How long a thread waits that nobody can wake.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// Between two attempts of [`Fd::write_by_trying`].
 const TRY_AGAIN: Duration = Duration::from_millis(1);
 
@@ -140,9 +143,14 @@ impl<T: AsFd> Fd<T> {
             return wait(side, until).map_err(error);
         }
         // Before the look at the side: who changes that then ends our wait.
-        let others = self.desc.threads()?;
+        let others = self.desc.threads();
         let until = side.may_wait(until).map_err(error)?;
-        match sock::poll(fd, direction, others.as_fd(), until.left())? {
+        let Ok(others) = others else {
+            // The process is out of descriptors: nobody can end our wait, so we look ourselves.
+            let soon = until.left().map_or(LOOK_AGAIN, |left| left.min(LOOK_AGAIN));
+            return sock::poll(fd, direction, None, Some(soon)).map(drop);
+        };
+        match sock::poll(fd, direction, Some(others.as_fd()), until.left())? {
             true => Ok(()),
             false => Err(error(Ended::TimedOut)),
         }

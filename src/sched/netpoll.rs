@@ -243,7 +243,7 @@ impl Door {
 impl Outside for Door {
     fn wait(&self, limit: Option<Duration>) {
         // An error: we wait for less than we might, and others look.
-        let _ready = sock::poll(self.poller.as_fd(), Direction::Read, self.event.as_fd(), limit);
+        let _ready = sock::poll(self.poller.as_fd(), Direction::Read, Some(self.event.as_fd()), limit);
         self.event.drain();
         let mut came = Vec::new();
         self.poller.look(|who| came.push(who));

@@ -10,6 +10,7 @@ mod fair;
 #[path = "../hog/mod.rs"]
 mod hog;
 mod migration;
+mod net;
 mod park;
 mod pin;
 mod procs;

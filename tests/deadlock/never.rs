@@ -2,9 +2,14 @@
 
 use crate::child::child;
 use crate::{current_thread, ms, silent, stuck, two_ps};
+use sixtyone::net::UnixStream;
 use sixtyone::runtime::{blocking, lock_os_thread};
+use sixtyone::signal::{self, Signal};
 use sixtyone::sync::Mutex;
 use sixtyone::{chan, scope, spawn, time, yield_now};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -76,6 +81,71 @@ fn while_a_goroutine_reads_a_pipe() {
         two_ps().run(move || {
             let read = spawn(move || std::io::Read::read(&mut reader, &mut [0]).unwrap());
             assert_eq!(read.join().unwrap(), 0);
+        });
+    }));
+}
+
+/// The other end is another process's, which says nothing, and ends after a while.
+fn live_socket() -> UnixStream {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    Command::new("sleep").arg("1.3").stdin(OwnedFd::from(theirs)).spawn().unwrap();
+    ours
+}
+
+fn reads_to_the_end(mut stream: UnixStream) {
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn while_a_goroutine_waits_on_a_socket() {
+    fn waits() {
+        let stream = live_socket();
+        spawn(move || reads_to_the_end(stream)).join().unwrap();
+    }
+    silent(child(|| two_ps().run(waits)));
+    silent(child(|| current_thread().run(waits)));
+}
+
+#[test]
+fn while_a_goroutine_that_keeps_its_thread_waits_on_a_socket() {
+    struct Reads(Option<UnixStream>);
+    impl Drop for Reads {
+        fn drop(&mut self) {
+            reads_to_the_end(self.0.take().unwrap());
+        }
+    }
+    silent(child(|| {
+        two_ps().run(|| {
+            let unwinds = spawn(|| {
+                let _reads = Reads(Some(live_socket()));
+                std::panic::resume_unwind(Box::new(61));
+            });
+            unwinds.join().unwrap_err();
+        });
+    }));
+}
+
+#[test]
+fn while_a_plain_thread_waits_on_a_socket() {
+    silent(child(|| {
+        let (tx, rx) = chan::unbuffered();
+        thread::spawn(move || {
+            reads_to_the_end(live_socket());
+            tx.send(()).unwrap();
+        });
+        two_ps().run(|| rx.recv().unwrap());
+    }));
+}
+
+/// Signals may come; nobody knows.
+#[test]
+fn once_signals_are_listened_to() {
+    silent(child(|| {
+        two_ps().run(|| {
+            // SAFETY: no preconditions.
+            unsafe { libc::alarm(2) };
+            let told = signal::notify(&[Signal::ALARM]);
+            assert_eq!(told.recv(), Ok(Signal::ALARM));
         });
     }));
 }
