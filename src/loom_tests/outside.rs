@@ -71,7 +71,7 @@ struct Rt {
     deadline: AtomicU64,
     /// What somebody at work waits for.
     signal: Sleeper,
-    /// Events and work not yet run.
+    /// Events, work and timers not yet run.
     left: AtomicUsize,
     /// How often somebody waited outside.
     waits: AtomicUsize,
@@ -143,12 +143,14 @@ impl Rt {
         let m = M { rt: Arc::clone(self), door: Arc::new(door) };
         let bed = Arc::new(Bed::new());
         loop {
-            if self.deadline().has_passed() {
+            let due = self.deadline().has_passed();
+            if due {
                 self.deadline.store(Deadline::NEVER.nanos(), Relaxed);
             }
             let take = |n: u32| n.checked_sub(1);
             let work = self.work.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
-            let n = m.door.came.swap(0, Relaxed) + usize::from(work) + self.poller.look();
+            let came = m.door.came.swap(0, Relaxed) + self.poller.look();
+            let n = came + usize::from(work) + usize::from(due);
             if n > 0 && std::mem::replace(&mut spinning, false) {
                 self.see_to(self.idle.stop_spinning(|| self.has_work()));
             }
@@ -252,18 +254,34 @@ fn who_goes_last_waits_outside() {
     });
 }
 
-/// The same with a timer pending, for which the first waits, though not outside: the second takes its place.
+/// The same with a timer pending, far away, for which the first waits, though not outside: the second takes its place.
 #[test]
 fn a_keeper_of_time_does_not_keep_others_in() {
     model(2, || {
         clock::every_look_adds(1);
-        let rt = Rt::with_deadline(2, 1, Deadline::after(Duration::from_millis(9)));
+        let rt = Rt::with_deadline(2, 1, Deadline::after(Duration::from_secs(1000)));
         let [a, b] = [0, 1].map(|_| rt.idle.take_p().unwrap());
         let m = rt.start(a, false);
         let source = rt.spawn(|rt| rt.poller.happens());
         rt.schedule(b, false);
         source.join().unwrap();
         m.join().unwrap();
+        rt.check();
+    });
+}
+
+/// The same with one that is due soon, and must not be forgotten outside: the last event closes the runtime, and comes after it.
+#[test]
+fn time_passes_outside() {
+    model(2, || {
+        clock::every_look_adds(1);
+        let rt = Rt::with_deadline(1, 2, Deadline::after(Duration::from_millis(5)));
+        let source = rt.spawn(|rt| {
+            rt.signal.sleep();
+            rt.poller.happens();
+        });
+        rt.schedule(rt.idle.take_p().unwrap(), false);
+        source.join().unwrap();
         rt.check();
     });
 }
