@@ -94,6 +94,39 @@ mutant sleeper-trusts-the-kernel src/prim.rs prim \
     '.compare_exchange(Self::TOKEN, Self::EMPTY, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok() || true'
 
+mutant doze-by-store src/prim.rs prim::a_dozer \
+    'self.word.compare_exchange(Self::EMPTY, Self::DOZING, Ordering::AcqRel, Ordering::Acquire).is_ok()' \
+    '{
+            let empty = self.word.load(Ordering::Acquire) == Self::EMPTY;
+            self.word.store(Self::DOZING, Ordering::Release);
+            empty
+        }'
+mutant doze-not-release src/prim.rs prim::a_dozer \
+    'Self::DOZING, Ordering::AcqRel, Ordering::Acquire' \
+    'Self::DOZING, Ordering::Acquire, Ordering::Acquire'
+mutant doze-ends-by-store src/prim.rs prim::a_dozer \
+    'sleep();
+        }
+        self.word.swap(Self::EMPTY, Ordering::Acquire) == Self::TOKEN' \
+    'sleep();
+        }
+        let told = self.word.load(Ordering::Acquire) == Self::TOKEN;
+        self.word.store(Self::EMPTY, Ordering::Relaxed);
+        told'
+mutant doze-ends-not-acquire src/prim.rs prim::a_dozer \
+    'sleep();
+        }
+        self.word.swap(Self::EMPTY, Ordering::Acquire)' \
+    'sleep();
+        }
+        self.word.swap(Self::EMPTY, Ordering::Relaxed)'
+mutant dozer-not-kicked src/prim.rs prim::a_dozer \
+    'Self::DOZING => kick(),' \
+    'Self::DOZING => drop(kick),'
+mutant kick-not-acquire src/prim.rs prim::a_dozer \
+    'self.word.swap(Self::TOKEN, Ordering::AcqRel)' \
+    'self.word.swap(Self::TOKEN, Ordering::Release)'
+
 # The idle protocol.
 mutant wake-without-fence src/sched/idle.rs idle::a_spinner_gives_up_as \
     'is seen here.
@@ -164,6 +197,45 @@ mutant close-forgets-the-keeper src/sched/idle.rs keeper::a_keeper_does \
 mutant nobody-keeps src/sched/idle.rs keeper \
     'None => outside || until != Deadline::NEVER,' \
     'None => outside,'
+
+# The keeper that waits outside.
+mutant outside-not-kicked src/sched/bed.rs outside \
+    'self.sleeper.notify_or(|| self.outside.get().into_iter().for_each(|outside| outside.kick()));' \
+    'self.sleeper.notify();'
+mutant outside-nobody src/sched/idle.rs outside \
+    'let outside = outside && (self.nobody_works() || lists.outside_wanted);' \
+    'let outside = outside && lists.outside_wanted;'
+mutant outside-beside-one-at-work src/sched/idle.rs outside::nobody_waits \
+    'let outside = outside && (self.nobody_works() || lists.outside_wanted);' \
+    ''
+mutant outside-not-when-there-is-a-keeper src/sched/idle.rs outside \
+    'Some(other) => until < other.until || (outside && !other.outside),' \
+    'Some(other) => until < other.until,'
+mutant outside-displaced-forgotten src/sched/idle.rs outside::a_keeper \
+    'lists.beds.extend(other.map(|other| other.bed));' \
+    'drop(other);'
+mutant outside-wanted-forgotten src/sched/idle.rs outside::one \
+    'self.lists.lock().outside_wanted = true;' \
+    ''
+mutant outside-not-said src/sched/idle.rs outside \
+    'let keeper = Keeper { bed: Arc::clone(bed), until, outside };' \
+    'let keeper = Keeper { bed: Arc::clone(bed), until, outside: false };'
+mutant outside-not-passed-on src/sched/idle.rs outside::an_event \
+    'sleepy.pass_on();' \
+    ''
+mutant outside-left-behind-at-the-close src/sched/idle.rs outside::nobody_who \
+    'sleepy.pass_on();
+            if told { None }' \
+    'if told { return None; }
+            sleepy.pass_on();
+            if told { None }'
+mutant outside-the-close-forgets-it src/sched/idle.rs outside::nobody_waits_outside_for \
+    'beds.extend(keeper);' \
+    'drop(keeper);'
+
+mutant outside-past-the-time src/sched/idle.rs outside::time \
+    'bed.sleep_outside(keeper.until.left(), &outside)' \
+    'bed.sleep_outside(None, &outside)'
 
 # Timers.
 mutant timer-fires-without-claim src/timer/mod.rs timers::it_is \
