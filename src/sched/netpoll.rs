@@ -32,7 +32,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::eventfd::EventFd;
 use crate::sys::sock::{self, Direction};
 use parking_lot::Mutex;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
@@ -73,6 +73,54 @@ pub(crate) fn register(desc: &Desc, fd: BorrowedFd<'_>) -> io::Result<bool> {
     let Some(m) = M::current() else { return Ok(false) };
     desc.register(fd, m.rt.net.get_or_make()?)?;
     Ok(true)
+}
+
+/// Tries an operation, and again after each `wait`, until it says anything but `WouldBlock`. A wait lasts until then at most.
+#[inline]
+pub(crate) fn perform<R>(
+    side: &Side,
+    until: Deadline,
+    mut op: impl FnMut() -> io::Result<R>,
+    wait: impl FnMut(Deadline) -> io::Result<()>,
+) -> io::Result<R> {
+    let event = side.begin()?;
+    match op() {
+        Err(e) if e.kind() == ErrorKind::WouldBlock => wait_and_perform(side, until, op, wait),
+        result => {
+            if event {
+                pass_on(side);
+            }
+            verdict(side, result)
+        }
+    }
+}
+
+#[cold]
+fn wait_and_perform<R>(
+    side: &Side,
+    until: Deadline,
+    mut op: impl FnMut() -> io::Result<R>,
+    mut wait: impl FnMut(Deadline) -> io::Result<()>,
+) -> io::Result<R> {
+    let until = until.min(side.until());
+    loop {
+        wait(until)?;
+        match op() {
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+            result => {
+                pass_on(side);
+                return verdict(side, result);
+            }
+        }
+    }
+}
+
+/// The outcome of an operation: whatever failed on a closed descriptor failed because of that.
+pub(crate) fn verdict<R>(side: &Side, result: io::Result<R>) -> io::Result<R> {
+    match result {
+        Err(_) if side.is_closed() => Err(Ended::Closed.into()),
+        result => result,
+    }
 }
 
 /// Waits until the operation is to be tried again, at most until then. Blocks.
@@ -116,7 +164,7 @@ fn wait_in_queue(side: &Side, until: Deadline) -> Result<(), Ended> {
 ///
 /// # Safety
 /// `side` is the one it waited on.
-unsafe fn inherit(side: *const (), why: Wake) {
+pub(crate) unsafe fn inherit(side: *const (), why: Wake) {
     if why == Wake::Handed {
         // SAFETY: the caller vouches; sides are never freed.
         pass_on(unsafe { &*side.cast::<Side>() });
@@ -124,7 +172,7 @@ unsafe fn inherit(side: *const (), why: Wake) {
 }
 
 /// An operation for which there was an event has had an outcome: there may be more, for the next who waits, or comes.
-pub(crate) fn pass_on(side: &Side) {
+fn pass_on(side: &Side) {
     side.happened().into_iter().for_each(ready);
 }
 
