@@ -81,8 +81,8 @@ mutant unlock-not-release src/prim.rs prim \
     'self.held.store(0, Ordering::Release)' \
     'self.held.store(0, Ordering::Relaxed)'
 mutant notify-not-release src/prim.rs prim \
-    'self.word.swap(Self::TOKEN, Ordering::Release)' \
-    'self.word.swap(Self::TOKEN, Ordering::Relaxed)'
+    'self.word.swap(Self::TOKEN, Ordering::AcqRel)' \
+    'self.word.swap(Self::TOKEN, Ordering::Acquire)'
 mutant second-token-overwritten src/prim.rs prim \
     'self.word.swap(Self::EMPTY, Ordering::Acquire);
             return true;' \
@@ -94,6 +94,39 @@ mutant sleeper-trusts-the-kernel src/prim.rs prim \
     '.compare_exchange(Self::TOKEN, Self::EMPTY, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok() || true'
 
+mutant doze-by-store src/prim.rs prim::a_dozer \
+    'self.word.compare_exchange(Self::EMPTY, Self::DOZING, Ordering::AcqRel, Ordering::Acquire).is_ok()' \
+    '{
+            let empty = self.word.load(Ordering::Acquire) == Self::EMPTY;
+            self.word.store(Self::DOZING, Ordering::Release);
+            empty
+        }'
+mutant doze-not-release src/prim.rs prim::a_dozer \
+    'Self::DOZING, Ordering::AcqRel, Ordering::Acquire' \
+    'Self::DOZING, Ordering::Acquire, Ordering::Acquire'
+mutant doze-ends-by-store src/prim.rs prim::a_dozer \
+    'sleep();
+        }
+        self.word.swap(Self::EMPTY, Ordering::Acquire) == Self::TOKEN' \
+    'sleep();
+        }
+        let told = self.word.load(Ordering::Acquire) == Self::TOKEN;
+        self.word.store(Self::EMPTY, Ordering::Relaxed);
+        told'
+mutant doze-ends-not-acquire src/prim.rs prim::a_dozer \
+    'sleep();
+        }
+        self.word.swap(Self::EMPTY, Ordering::Acquire)' \
+    'sleep();
+        }
+        self.word.swap(Self::EMPTY, Ordering::Relaxed)'
+mutant dozer-not-kicked src/prim.rs prim::a_dozer \
+    'Self::DOZING => kick(),' \
+    'Self::DOZING => drop(kick),'
+mutant kick-not-acquire src/prim.rs prim::a_dozer \
+    'self.word.swap(Self::TOKEN, Ordering::AcqRel)' \
+    'self.word.swap(Self::TOKEN, Ordering::Release)'
+
 # The idle protocol.
 mutant wake-without-fence src/sched/idle.rs idle::a_spinner_gives_up_as \
     'is seen here.
@@ -104,10 +137,8 @@ mutant sleep-without-fence src/sched/idle.rs idle::a_spinner_gives_up_as \
         fence(Ordering::SeqCst);' \
     ''
 mutant sleep-without-second-look src/sched/idle.rs idle::a_busy_m_goes \
-    'if look() {
-            return self.get_up' \
-    'if false && look() {
-            return self.get_up'
+    'if sleepy.work_queued() {' \
+    'if false && sleepy.work_queued() {'
 mutant stop-spinning-without-look src/sched/idle.rs idle::a_spinner_that_finds \
     'fetch_sub(Counts::SPIN, Ordering::SeqCst);
         self.wake_if(look)' \
@@ -129,11 +160,11 @@ mutant spinner-counted-out-late src/sched/idle.rs idle::a_spinner_gives_up_as \
         }
         // ORDER: pairs with the fence in `wake`.
         fence(Ordering::SeqCst);
-        if look() {' \
+        if sleepy.work_queued() {' \
     'self.counts.fetch_add(Counts::IDLE, Ordering::SeqCst);
         }
         fence(Ordering::SeqCst);
-        let found = look();
+        let found = sleepy.work_queued();
         self.counts.fetch_sub(if spinning { Counts::SPIN } else { 0 }, Ordering::SeqCst);
         if found {'
 mutant bed-kept-in-the-list src/sched/idle.rs idle \
@@ -145,30 +176,66 @@ mutant close-without-flag src/sched/idle.rs idle::nobody_sleeps \
 
 # The keeper.
 mutant keeper-sleeps-on src/sched/idle.rs keeper \
-    'bed.sleeper.sleep_for(until.left())' \
-    'bed.sleeper.sleep_for(None)'
+    'None => bed.sleep_for(keeper.until.left()),' \
+    'None => bed.sleep_for(None),'
 mutant keeper-still-said-to-be-there src/sched/idle.rs keeper \
     'if self.is_keeper(bed) {
             self.keeper = None;' \
     'if self.is_keeper(bed) {'
 mutant keeper-never-displaced src/sched/idle.rs keeper::an_earlier \
-    '|keeper| keeper.1 <= until)' \
-    '|_| true)'
+    'Some(other) => until < other.until || (outside && !other.outside),' \
+    'Some(other) => outside && !other.outside,'
 mutant displaced-keeper-forgotten src/sched/idle.rs keeper \
-    'if let Some((other, _)) = lists.keeper.replace((Arc::clone(bed), until)) {
-            lists.beds.push(other);
-        }' \
-    'lists.keeper = Some((Arc::clone(bed), until));'
+    'lists.beds.extend(other.map(|other| other.bed));' \
+    'drop(other);'
 mutant keeper-also-in-the-list src/sched/idle.rs keeper \
-    'keeper.1 <= until) || !lists.remove_bed(bed) {' \
-    'keeper.1 <= until) {'
+    'if !wanted || !lists.remove_bed(bed) {' \
+    'if !wanted {'
 mutant close-forgets-the-keeper src/sched/idle.rs keeper::a_keeper_does \
     'beds.extend(keeper);' \
     'drop(keeper);'
 mutant nobody-keeps src/sched/idle.rs keeper \
-    'let until = deadline();' \
-    'let _ = deadline;
-        let until = Deadline::NEVER;'
+    'None => outside || until != Deadline::NEVER,' \
+    'None => outside,'
+
+# The keeper that waits outside.
+mutant outside-not-kicked src/sched/bed.rs outside \
+    'self.sleeper.notify_or(|| self.outside.get().into_iter().for_each(|outside| outside.kick()));' \
+    'self.sleeper.notify();'
+mutant outside-nobody src/sched/idle.rs outside \
+    'let outside = outside && (self.nobody_works() || lists.outside_wanted);' \
+    'let outside = outside && lists.outside_wanted;'
+mutant outside-beside-one-at-work src/sched/idle.rs outside::nobody_waits \
+    'let outside = outside && (self.nobody_works() || lists.outside_wanted);' \
+    ''
+mutant outside-not-when-there-is-a-keeper src/sched/idle.rs outside \
+    'Some(other) => until < other.until || (outside && !other.outside),' \
+    'Some(other) => until < other.until,'
+mutant outside-displaced-forgotten src/sched/idle.rs outside::a_keeper \
+    'lists.beds.extend(other.map(|other| other.bed));' \
+    'drop(other);'
+mutant outside-wanted-forgotten src/sched/idle.rs outside::one \
+    'self.lists.lock().outside_wanted = true;' \
+    ''
+mutant outside-not-said src/sched/idle.rs outside \
+    'let keeper = Keeper { bed: Arc::clone(bed), until, outside };' \
+    'let keeper = Keeper { bed: Arc::clone(bed), until, outside: false };'
+mutant outside-not-passed-on src/sched/idle.rs outside::an_event \
+    'sleepy.pass_on();' \
+    ''
+mutant outside-left-behind-at-the-close src/sched/idle.rs outside::nobody_who \
+    'sleepy.pass_on();
+            if told { None }' \
+    'if told { return None; }
+            sleepy.pass_on();
+            if told { None }'
+mutant outside-the-close-forgets-it src/sched/idle.rs outside::nobody_waits_outside_for \
+    'beds.extend(keeper);' \
+    'drop(keeper);'
+
+mutant outside-past-the-time src/sched/idle.rs outside::time \
+    'bed.sleep_outside(keeper.until.left(), &outside)' \
+    'bed.sleep_outside(None, &outside)'
 
 # Timers.
 mutant timer-fires-without-claim src/timer/mod.rs timers::it_is \
@@ -355,13 +422,9 @@ mutant clock-timeout-not-unlinked src/chan/timer.rs timer_chan \
 # Ps that come and go, Ms that wait for a certain goroutine.
 mutant procs-count-forgotten src/sched/idle.rs procs::the_count \
     'self.counts.fetch_add(change, Ordering::SeqCst);
-    }
-
-    /// A P that its M' \
+        out' \
     'let _ = change;
-    }
-
-    /// A P that its M'
+        out'
 mutant procs-new-ones-stay-retired src/sched/idle.rs procs::another_p \
     'lists.ps.extend(back);' \
     'lists.retired.extend(back);'
@@ -416,57 +479,57 @@ mutant own-borrower-not-waited-for src/sched/own.rs own::it_comes_back \
     'Ok(_) | Err(HELD | BORROWED) => return true,'
 
 # Mutex and WaitGroup.
-mutant mutex-not-acquire src/sync/mutex.rs mutex \
+mutant mutex-not-acquire src/sync/raw_mutex.rs mutex \
     'self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)' \
     'self.state.compare_exchange(0, LOCKED, Ordering::Relaxed, Ordering::Relaxed)'
-mutant mutex-not-release src/sync/mutex.rs mutex \
+mutant mutex-not-release src/sync/raw_mutex.rs mutex \
     'self.state.fetch_sub(LOCKED, Ordering::Release)' \
     'self.state.fetch_sub(LOCKED, Ordering::Relaxed)'
-mutant mutex-contended-not-acquire src/sync/mutex.rs mutex \
+mutant mutex-contended-not-acquire src/sync/raw_mutex.rs mutex \
     'match self.state.compare_exchange(state, new, Ordering::Acquire, Ordering::Relaxed)' \
     'match self.state.compare_exchange(state, new, Ordering::Relaxed, Ordering::Relaxed)'
-mutant mutex-waiter-ignored src/sync/mutex.rs mutex \
+mutant mutex-waiter-ignored src/sync/raw_mutex.rs mutex \
     'if before != LOCKED {' \
     'if before & STARVING != 0 {'
-mutant mutex-contended-forgotten src/sync/mutex.rs mutex \
+mutant mutex-contended-forgotten src/sync/raw_mutex.rs mutex \
     'let new = (state | CONTENDED | starving)' \
     'let new = (state | starving)'
-mutant mutex-woken-for-ever src/sync/mutex.rs mutex \
+mutant mutex-woken-for-ever src/sync/raw_mutex.rs mutex \
     'let new = (state | LOCKED) & if awake { !WOKEN } else { !0 };' \
     'let new = state | LOCKED;'
-mutant mutex-queues-beside-a-free-one src/sync/mutex.rs mutex \
+mutant mutex-queues-beside-a-free-one src/sync/raw_mutex.rs mutex \
     'if state & (LOCKED | STARVING) == 0 {
                 return None;
             }
             let starving' \
     'let starving'
-mutant mutex-handed-over-and-freed src/sync/mutex.rs mutex \
+mutant mutex-handed-over-and-freed src/sync/raw_mutex.rs mutex \
     'if node.is_some() && hand_over {' \
     'if false {'
-mutant mutex-gives-up-awake src/sync/mutex.rs timed::one \
+mutant mutex-gives-up-awake src/sync/raw_mutex.rs timed::one \
     'if awake {
             self.state.fetch_and(!WOKEN, Ordering::Relaxed);
         }' \
     'let _ = awake;'
-mutant mutex-gives-up-without-a-look src/sync/mutex.rs timed::one \
+mutant mutex-gives-up-without-a-look src/sync/raw_mutex.rs timed::one \
     'finds nobody awake.
         self.try_lock()' \
     'finds nobody awake.
         !awake && self.try_lock()'
-mutant mutex-last-waiter-leaves-flags src/sync/mutex.rs timed::all_that \
+mutant mutex-last-waiter-leaves-flags src/sync/raw_mutex.rs timed::all_that \
     'unsafe { queue.unlink(node) };
         if queue.is_empty() {' \
     'unsafe { queue.unlink(node) };
         if false {'
-mutant mutex-any-waiter-takes-flags src/sync/mutex.rs 'timed::nobody timed::two' \
+mutant mutex-any-waiter-takes-flags src/sync/raw_mutex.rs 'timed::nobody timed::two' \
     'unsafe { queue.unlink(node) };
         if queue.is_empty() {' \
     'unsafe { queue.unlink(node) };
         {'
-mutant mutex-timeout-not-unlinked src/sync/mutex.rs timed \
+mutant mutex-timeout-not-unlinked src/sync/raw_mutex.rs timed \
     'unsafe { queue.unlink(node) };' \
     'let _ = node;'
-mutant mutex-handed-over-too-late src/sync/mutex.rs timed::two_lockers \
+mutant mutex-handed-over-too-late src/sync/raw_mutex.rs timed::two_lockers \
     'state & LOCKED == 0 && (state & STARVING != 0 || state & (CONTENDED | WOKEN) == CONTENDED)' \
     'state & STARVING != 0 || state & (CONTENDED | WOKEN | LOCKED) == CONTENDED'
 mutant waitgroup-timeout-not-unlinked src/sync/waitgroup.rs timed::a_wait \

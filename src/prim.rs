@@ -444,22 +444,14 @@ impl Sleeper {
     }
 
     /// Waits for the token elsewhere: `sleep` returns when it likes, and soon after it has been kicked, even if that was before
-    /// it was called. True: the token was there, and is taken. If it came with a kick (which may be on its way still) `kicked` is
-    /// called.
-    pub(crate) fn doze(&self, sleep: impl FnOnce(), kicked: impl FnOnce()) -> bool {
+    /// it was called. True: the token was there, and is taken.
+    pub(crate) fn doze(&self, sleep: impl FnOnce()) -> bool {
         // ORDER: as in `sleep_for`; release: where we doze is known to who kicks.
-        let dozed = self
-            .word
-            .compare_exchange(Self::EMPTY, Self::DOZING, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok();
-        if dozed {
+        if self.word.compare_exchange(Self::EMPTY, Self::DOZING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        {
             sleep();
         }
-        let told = self.word.swap(Self::EMPTY, Ordering::Acquire) == Self::TOKEN;
-        if dozed && told {
-            kicked();
-        }
-        told
+        self.word.swap(Self::EMPTY, Ordering::Acquire) == Self::TOKEN
     }
 
     /// Leaves the token and wakes the thread that sleeps here, if one does.
@@ -500,12 +492,12 @@ impl Kernel {
         #[cfg(not(sixtyone_loom))]
         crate::sys::futex::wait(word, expected, limit);
         // The kernel compares with the word's last value: a compare-exchange does, a load does not. A wait with a limit
-        // returns whenever loom likes; whether time has passed, the model's clock says.
+        // returns whenever loom likes; whether time has passed, the model's clock says. It never goes on for minutes.
         #[cfg(sixtyone_loom)]
         if word.compare_exchange(expected, expected, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             match limit {
-                Some(_) => loom::thread::yield_now(),
-                None => self.queue.wait(),
+                Some(limit) if limit < Duration::from_secs(100) => loom::thread::yield_now(),
+                _ => self.queue.wait(),
             }
         }
     }

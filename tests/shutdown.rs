@@ -2,13 +2,13 @@
 #![expect(unsafe_code, reason = "makes runtimes")]
 
 mod child;
+mod hog;
 
 use child::child;
+use hog::Hog;
 use sixtyone::{Runtime, chan, runtime as api, spawn, yield_now};
 use std::fs;
 use std::hint::black_box;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 fn runtime(procs: usize) -> Runtime {
     // SAFETY: no thread-local is borrowed over a call that may move a goroutine.
@@ -127,24 +127,17 @@ fn threads_go_with_their_runtime() {
         let before = Has::now().threads;
         for _ in 0..20 {
             let rt = runtime(4);
-            let (running, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-            let hog = rt.spawn({
-                let (running, stop) = (Arc::clone(&running), Arc::clone(&stop));
-                move || {
-                    running.store(true, Ordering::Relaxed);
-                    while !stop.load(Ordering::Relaxed) {
-                        std::hint::spin_loop();
-                    }
-                }
+            let hog = Hog::default();
+            let runs = rt.spawn({
+                let hog = hog.clone();
+                move || hog.compute()
             });
-            while !running.load(Ordering::Relaxed) {
-                std::thread::yield_now();
-            }
+            hog.until_it_runs();
             assert!(Has::now().threads > before);
             drop(rt);
             threads_become(before + 1);
-            stop.store(true, Ordering::Relaxed);
-            hog.join().unwrap();
+            hog.stop();
+            runs.join().unwrap();
             threads_become(before);
         }
     });

@@ -1,5 +1,5 @@
 //! A goroutine that makes trouble beside whatever a scenario does: changes GOMAXPROCS, blocks its thread, computes for longer
-//! than its slice, ties itself to a thread, sleeps.
+//! than its slice, ties itself to a thread, dumps all goroutines, sleeps.
 
 use crate::harness::{Rng, busy};
 use sixtyone::{Runtime, runtime, time, yield_now};
@@ -31,6 +31,7 @@ fn trouble(rng: &mut Rng) {
             (0..rng.between(1, 3)).for_each(|_| yield_now());
             time::sleep(a_while);
         }
+        8 if rng.one_in(5) => drop(runtime::dump().to_string()),
         _ => time::sleep(a_while),
     }
 }

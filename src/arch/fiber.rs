@@ -71,7 +71,7 @@ impl Fiber {
     /// The handle of the stack the calling thread stands on (an M's g0).
     pub(crate) fn of_thread() -> Fiber {
         Fiber {
-            // SAFETY: no preconditions.
+            // SAFETY: no preconditions; the answer is good for as long as there is somebody on that stack.
             #[cfg(sixtyone_tsan)]
             tsan: Cell::new(unsafe { __tsan_get_current_fiber() }),
             // Filled in when the first goroutine is entered: it is told what stack it came from.
@@ -87,14 +87,16 @@ impl Fiber {
     pub(crate) fn renew(&self) {
         // The marks around the locals of those frames; nobody would ever take them away. (What AddressSanitizer keeps
         // in `fake` goes on being used: it tells abandoned frames by their place.)
-        // SAFETY: our own memory, that nobody uses.
+        // SAFETY: the bounds are those that `for_stack` was given, of a slot that stays mapped; nothing lies between them, since no
+        // frame there is ever returned to. Only what AddressSanitizer thinks of these bytes changes.
         #[cfg(sixtyone_asan)]
         unsafe {
             let (bottom, size) = self.bounds.get();
             __asan_unpoison_memory_region(bottom, size);
         }
         // Its list of calls would keep one for each time, and overflow.
-        // SAFETY: made below, and nobody runs on it.
+        // SAFETY: null, or made here the last time and destroyed nowhere else. Nobody runs on it: the stack has no frame yet, and
+        // this is called on another one.
         #[cfg(sixtyone_tsan)]
         unsafe {
             if !self.tsan.get().is_null() {
@@ -107,13 +109,15 @@ impl Fiber {
     /// Announces the switch from `self` to `to`; the switch must follow at once.
     #[inline(always)]
     pub(crate) fn leave_for(&self, _to: &Fiber) {
-        // SAFETY: `self` stays where it is until `arrived`; `to` was filled in, see there.
+        // SAFETY: the runtime stores into `fake` before the switch, while `self` is borrowed. The bounds are those of the stack
+        // that is switched to: set by `for_stack`, or, of a thread's, by `arrived` when it was left.
         #[cfg(sixtyone_asan)]
         unsafe {
             let (bottom, size) = _to.bounds.get();
             __sanitizer_start_switch_fiber(self.fake.as_ptr(), bottom, size);
         }
-        // SAFETY: alive: a stack's is replaced only while nobody stands there; a thread's lives as long as its M.
+        // SAFETY: alive: a stack's is destroyed only by `renew`, while nobody stands there; a thread's when the thread ends, and
+        // the frame to which this switches stands on it.
         #[cfg(sixtyone_tsan)]
         unsafe {
             __tsan_switch_to_fiber(_to.tsan.get(), 0);
@@ -123,8 +127,9 @@ impl Fiber {
     /// Says that the switch from `from` to `self` has happened. It may be another `from` than was left for.
     #[inline(always)]
     pub(crate) fn arrived(&self, _from: &Fiber) {
-        // SAFETY: `fake` is what this fiber's last `leave_for` stored, or null the first time. The bounds of what was
-        // left come back, which is how those of a thread become known.
+        // SAFETY: the switch announced last on this thread has just happened, to this stack. `fake` is what its last `leave_for`
+        // stored, or null the first time; the rest are out-parameters. The bounds of what was left come back, which is how those of
+        // a thread become known.
         #[cfg(sixtyone_asan)]
         unsafe {
             let (mut bottom, mut size) = (std::ptr::null(), 0);

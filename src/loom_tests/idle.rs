@@ -53,6 +53,22 @@ impl<T> Fifo for Queue<T> {
     }
 }
 
+/// An M without timers and sockets, and whether there is work for it.
+struct Look<F>(F);
+
+impl<F: Fn() -> bool> Sleepy for Look<F> {
+    fn work_queued(&self) -> bool {
+        (self.0)()
+    }
+    fn deadline(&self) -> Deadline {
+        Deadline::NEVER
+    }
+    fn outside(&self) -> Option<Arc<dyn Outside>> {
+        None
+    }
+    fn pass_on(&self) {}
+}
+
 pub(super) struct Rt {
     procs: usize,
     pub(super) idle: Idle,
@@ -118,7 +134,7 @@ impl Rt {
                 }
                 self.run(work);
             }
-            match self.idle.sleep(bed, p, spinning, || self.grq.len() > 0, || Deadline::NEVER) {
+            match self.idle.sleep(bed, p, spinning, &Look(|| self.grq.len() > 0)) {
                 Some(given) => p = given,
                 None => return,
             }
@@ -220,7 +236,7 @@ fn a_spinner_counted_for_a_moment_is_no_spinner() {
     fn schedule(idle: &Idle, work: &AtomicU32, bed: &Arc<Bed>, given: Option<(PToken, bool)>) {
         let Some((mut p, mut spinning)) = given else { return };
         while work.load(Ordering::Relaxed) == 0 {
-            match idle.sleep(bed, p, spinning, || work.load(Ordering::Relaxed) > 0, || Deadline::NEVER) {
+            match idle.sleep(bed, p, spinning, &Look(|| work.load(Ordering::Relaxed) > 0)) {
                 Some(given) => (p, spinning) = (given, true),
                 None => return,
             }
@@ -264,7 +280,7 @@ fn a_thief_gives_up_as_an_lrq_fills() {
         let thief = rt.spawn(move |rt| {
             let bed = Arc::new(Bed::new());
             while thieves.steal_one().is_none() {
-                p = rt.idle.sleep(&bed, p, true, || !thieves.is_empty(), || Deadline::NEVER).expect("open");
+                p = rt.idle.sleep(&bed, p, true, &Look(|| !thieves.is_empty())).expect("open");
             }
         });
         lrq.push(Gp::from_ptr(std::ptr::without_provenance_mut(128)).unwrap());
@@ -334,7 +350,7 @@ fn the_counts_come_back() {
                         }
                         ran.store(1, Ordering::Release);
                     }
-                    match rt.idle.sleep(&bed, p, spinning, || rt.grq.len() > 0, || Deadline::NEVER) {
+                    match rt.idle.sleep(&bed, p, spinning, &Look(|| rt.grq.len() > 0)) {
                         Some(given) => p = given,
                         None => return,
                     }

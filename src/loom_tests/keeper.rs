@@ -91,8 +91,7 @@ impl Rt {
                 self.one_less();
             }
             self.held[p.index()].store(0, Ordering::Relaxed);
-            let look = || self.work.load(Ordering::Relaxed) > 0;
-            match self.idle.sleep(&bed, p, spinning, look, || self.idle_deadline()) {
+            match self.idle.sleep(&bed, p, spinning, self) {
                 Some(given) => p = given,
                 None => return,
             }
@@ -100,16 +99,28 @@ impl Rt {
         }
     }
 
-    /// As `Shared::idle_deadline`.
-    fn idle_deadline(&self) -> Deadline {
-        let idle = self.timers.iter().zip(&self.held).filter(|(_, held)| held.load(Ordering::Relaxed) == 0);
-        idle.map(|(timers, _)| timers.earliest()).min().unwrap_or(Deadline::NEVER)
-    }
-
     fn check(&self) {
         assert_eq!(self.left.load(Relaxed), 0, "all was run");
         assert_eq!(self.idle.asleep(), 0);
     }
+}
+
+impl Sleepy for Rt {
+    fn work_queued(&self) -> bool {
+        self.work.load(Ordering::Relaxed) > 0
+    }
+
+    /// As `Shared::idle_deadline`.
+    fn deadline(&self) -> Deadline {
+        let idle = self.timers.iter().zip(&self.held).filter(|(_, held)| held.load(Ordering::Relaxed) == 0);
+        idle.map(|(timers, _)| timers.earliest()).min().unwrap_or(Deadline::NEVER)
+    }
+
+    fn outside(&self) -> Option<Arc<dyn Outside>> {
+        None
+    }
+
+    fn pass_on(&self) {}
 }
 
 /// The only M keeps the time of its own P, and is woken for work at any moment before and after.

@@ -101,9 +101,14 @@ fn nobody_is_forgotten_between_lists() {
     });
 }
 
+fn set_active(rt: &Rt, n: usize) {
+    let out = rt.idle.set_active(n, || ());
+    rt.idle.put_away(out);
+}
+
 fn more(rt: &Arc<Rt>, n: usize) {
     rt.idle.add_retired(1);
-    rt.idle.set_active(n, || ());
+    set_active(rt, n);
     rt.see_to(rt.idle.wake_if(|| rt.grq.len() > 0));
 }
 
@@ -130,7 +135,7 @@ fn a_p_goes_as_work_comes() {
         let rt = Rt::new(2, 1);
         let p = rt.idle.take_p().unwrap();
         assert_eq!(p.index(), 0);
-        let shrinker = rt.spawn(|rt| rt.idle.set_active(1, || ()));
+        let shrinker = rt.spawn(|rt| set_active(rt, 1));
         let busy = rt.spawn(move |rt| rt.schedule(&Arc::new(Bed::new()), p, false));
         rt.submit(Work::Quick);
         shrinker.join().unwrap();
@@ -146,7 +151,7 @@ fn what_a_retired_p_leaves_is_done() {
         let rt = Rt::new(2, 1);
         let mut ps: Vec<PToken> = (0..2).filter_map(|_| rt.idle.take_p()).collect();
         let (second, first) = (ps.pop().unwrap(), ps.pop().unwrap());
-        rt.idle.set_active(1, || ());
+        set_active(&rt, 1);
         let other = rt.spawn(move |rt| rt.schedule(&Arc::new(Bed::new()), first, false));
         rt.grq.push(Work::Quick).unwrap();
         rt.idle.retire(second, || 1);
@@ -162,12 +167,12 @@ fn the_count_is_that_of_the_list() {
     model(3, || {
         let rt = Rt::new(2, 0);
         let p = rt.idle.take_p().unwrap();
-        let shrinker = rt.spawn(|rt| rt.idle.set_active(1, || ()));
+        let shrinker = rt.spawn(|rt| set_active(rt, 1));
         rt.idle.put_p(p);
         shrinker.join().unwrap();
         assert_eq!(rt.idle.counts().idle(), 1);
         assert!(rt.idle.all_idle());
-        rt.idle.set_active(2, || ());
+        set_active(&rt, 2);
         let taken: Vec<PToken> = std::iter::from_fn(|| rt.idle.take_p()).collect();
         assert_eq!((taken.len(), rt.idle.counts().idle()), (2, 0));
     });

@@ -254,7 +254,7 @@ macro_rules! stream {
     ($name:ident) => {
         impl Read for &$name {
             fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-                self.fd.read(|mut socket| socket.read(buf))
+                self.fd.read(|socket| sock::recv(socket.as_fd(), buf))
             }
 
             fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -264,7 +264,7 @@ macro_rules! stream {
 
         impl Write for &$name {
             fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-                self.fd.write(|mut socket| socket.write(buf))
+                self.fd.write(|socket| sock::send(socket.as_fd(), buf))
             }
 
             fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -5,9 +5,9 @@
 //! [`netpoll::desc`](crate::netpoll::desc).
 #![forbid(unsafe_code)]
 
-use crate::netpoll::desc::{Desc, Ended, Side};
+use crate::netpoll::desc::{Desc, Ended};
 use crate::netpoll::table;
-use crate::sched::netpoll::{pass_on, register, set_deadline, wait, wake_all};
+use crate::sched::netpoll::{perform, register, set_deadline, verdict, wait, wake_all};
 use crate::sys::clock::Deadline;
 use crate::sys::sock::{self, Direction};
 use crate::time::sleep;
@@ -59,7 +59,7 @@ impl<T: AsFd> Fd<T> {
     pub(super) fn call<R>(&self, op: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
         let side = self.desc.side(Direction::Read);
         if side.is_closed() {
-            return Err(error(Ended::Closed));
+            return Err(Ended::Closed.into());
         }
         verdict(side, op(self.get()))
     }
@@ -84,17 +84,7 @@ impl<T: AsFd> Fd<T> {
         until: Deadline,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        let side = self.desc.side(direction);
-        let event = side.begin().map_err(error)?;
-        match op(self.get()) {
-            Err(e) if e.kind() == ErrorKind::WouldBlock => self.wait_and_do(direction, until, op),
-            result => {
-                if event {
-                    pass_on(side);
-                }
-                verdict(side, result)
-            }
-        }
+        perform(self.desc.side(direction), until, || op(self.get()), |until| self.wait(direction, until))
     }
 
     /// Does what writes, but when it would block no event tells when it would not. Blocks.
@@ -102,36 +92,15 @@ impl<T: AsFd> Fd<T> {
         let side = self.desc.side(Direction::Write);
         let mut until = None;
         loop {
-            side.begin().map_err(error)?;
+            side.begin()?;
             match op(self.get()) {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {}
                 result => return verdict(side, result),
             }
             if until.get_or_insert_with(|| side.until()).has_passed() {
-                return Err(error(Ended::TimedOut));
+                return Err(Ended::TimedOut.into());
             }
             sleep(TRY_AGAIN);
-        }
-    }
-
-    #[cold]
-    fn wait_and_do<R>(
-        &self,
-        direction: Direction,
-        until: Deadline,
-        mut op: impl FnMut(&T) -> io::Result<R>,
-    ) -> io::Result<R> {
-        let side = self.desc.side(direction);
-        let until = until.min(side.until());
-        loop {
-            self.wait(direction, until)?;
-            match op(self.get()) {
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-                result => {
-                    pass_on(side);
-                    return verdict(side, result);
-                }
-            }
         }
     }
 
@@ -139,11 +108,11 @@ impl<T: AsFd> Fd<T> {
         let side = self.desc.side(direction);
         let fd = self.get().as_fd();
         if register(self.desc, fd)? {
-            return wait(side, until).map_err(error);
+            return Ok(wait(side, until)?);
         }
         // Before the look at the side: who changes that then ends our wait.
         let others = self.desc.threads();
-        let until = side.may_wait(until).map_err(error)?;
+        let until = side.may_wait(until)?;
         let Ok(others) = others else {
             // The process is out of descriptors: nobody can end our wait, so we look ourselves.
             let soon = until.left().map_or(LOOK_AGAIN, |left| left.min(LOOK_AGAIN));
@@ -151,7 +120,7 @@ impl<T: AsFd> Fd<T> {
         };
         match sock::poll(fd, direction, Some(others.as_fd()), until.left())? {
             true => Ok(()),
-            false => Err(error(Ended::TimedOut)),
+            false => Err(Ended::TimedOut.into()),
         }
     }
 
@@ -174,7 +143,7 @@ impl<T: AsFd> Fd<T> {
     pub(super) fn set_deadline(&self, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
         let side = self.desc.side(direction);
         if side.is_closed() {
-            return Err(error(Ended::Closed));
+            return Err(Ended::Closed.into());
         }
         set_deadline(side, deadline.map_or(Deadline::NEVER, Deadline::at));
         self.desc.wake_threads();
@@ -200,20 +169,5 @@ impl<T: AsFd> Drop for Fd<T> {
         if let Some(io) = &self.io {
             self.let_go(io);
         }
-    }
-}
-
-/// The outcome of an operation: whatever failed on a closed descriptor failed because of that.
-fn verdict<R>(side: &Side, result: io::Result<R>) -> io::Result<R> {
-    match result {
-        Err(_) if side.is_closed() => Err(error(Ended::Closed)),
-        result => result,
-    }
-}
-
-fn error(ended: Ended) -> io::Error {
-    match ended {
-        Ended::Closed => io::Error::new(ErrorKind::NotConnected, "the socket was closed by this program"),
-        Ended::TimedOut => io::Error::new(ErrorKind::TimedOut, "the socket's time limit has passed"),
     }
 }

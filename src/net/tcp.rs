@@ -6,7 +6,7 @@ use super::common::{EXHAUSTED, all_limits, as_in_std, is_exhaustion, listener, r
 use super::fd::Fd;
 use super::{connect, resolve};
 use crate::sys::clock::Deadline;
-use crate::sys::sock::Direction;
+use crate::sys::sock::{self, Direction};
 use crate::time::sleep;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};

@@ -4,7 +4,7 @@
 use super::common::{EXHAUSTED, all_limits, as_in_std, is_exhaustion, listener, read_limits, socket, stream};
 use super::connect;
 use super::fd::Fd;
-use crate::sys::sock::Direction;
+use crate::sys::sock::{self, Direction};
 use crate::time::sleep;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;

@@ -37,7 +37,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::eventfd::EventFd;
 use crate::sys::sock::Direction;
 use parking_lot::Mutex;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 use std::sync::{Arc, Weak};
@@ -54,6 +54,15 @@ pub(crate) enum Ended {
     Closed,
     /// The deadline has passed.
     TimedOut,
+}
+
+impl From<Ended> for io::Error {
+    fn from(ended: Ended) -> io::Error {
+        match ended {
+            Ended::Closed => io::Error::new(ErrorKind::NotConnected, "the socket was closed by this program"),
+            Ended::TimedOut => io::Error::new(ErrorKind::TimedOut, "the socket's time limit has passed"),
+        }
+    }
 }
 
 /// One direction of a descriptor; see the module's head.
@@ -196,7 +205,7 @@ impl Side {
     }
 
     /// Nobody waits from now on; all that do are to be [won](Side::claim_all). False: it was closed before.
-    fn close(&self) -> bool {
+    pub(crate) fn close(&self) -> bool {
         let _state = self.state.lock();
         let was_open = !self.is_closed();
         self.set(CLOSED);

@@ -1,20 +1,17 @@
 //! A poller: an epoll instance, and whom its events concern.
 //!
-//! One thread at a time polls without waiting ([`Poller::look`]): on many Ps a hundred Ms would hammer one epoll instance. One
-//! waits in it, the keeper of the idle protocol ([`sched::idle`](crate::sched::idle)), or by accident two; an event wakes one.
-//! A kick, which is for one, is seen by all who wait or look until that one has taken it: one that the next best took for
-//! itself, and be it somebody who only looks, would leave the other asleep with a P in its hand.
+//! One thread at a time looks ([`Poller::look`]): on many Ps a hundred Ms would hammer one epoll instance. Nobody waits in it:
+//! who has nothing else to do waits in poll(2), until the instance itself is readable or he is needed elsewhere. (An eventfd in
+//! the instance, as Go's, is seen by whoever looks next, who need not be the one it is for.)
 #![forbid(unsafe_code)]
 
 use super::table;
 use crate::g::waiter::Who;
-use crate::prim::yield_thread;
 use crate::sys::epoll::{Epoll, Event};
 use crate::sys::sock::Direction;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
 
 /// See the module's head.
 #[derive(Debug)]
@@ -62,39 +59,27 @@ impl Poller {
         self.registered.load(Ordering::Relaxed) > 0
     }
 
-    /// A number that grows with every look and wait.
+    /// A number that grows with every look.
     pub(crate) fn looks(&self) -> u64 {
         self.looks.load(Ordering::Relaxed)
     }
 
     /// Whom the events that have come concern: won, for the caller to ready. Nobody, if somebody else is looking just now.
     #[inline]
-    pub(crate) fn look(&self, each: impl FnMut(Who)) {
+    pub(crate) fn look(&self, mut each: impl FnMut(Who)) {
         if self.looking.load(Ordering::Relaxed) || self.looking.swap(true, Ordering::Acquire) {
             return;
         }
-        self.wait(Some(Duration::ZERO), each);
+        self.epoll.look(|event| whom(event, &mut each));
+        self.looks.store(self.looks.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         self.looking.store(false, Ordering::Release);
     }
+}
 
-    /// Likewise; waits until there are events, at most `limit`, or until [kicked](Poller::kick).
-    pub(crate) fn wait(&self, limit: Option<Duration>, mut each: impl FnMut(Who)) {
-        self.epoll.wait(limit, |event| whom(event, &mut each));
-        // A look that another overwrites is no loss: it has changed.
-        self.looks.store(self.looks.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-
-    /// Ends the wait of who will say that it was [kicked](Poller::kicked), and maybe others', until then.
-    pub(crate) fn kick(&self) {
-        self.epoll.kick();
-    }
-
-    /// A kick has reached whom it was for, or is about to come.
-    pub(crate) fn kicked(&self) {
-        while !self.epoll.take_kick() {
-            // Who kicks is about to.
-            yield_thread();
-        }
+/// Readable when there are events.
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
     }
 }
 

@@ -28,10 +28,8 @@ impl PToken {
 pub(crate) trait Outside: Send + Sync {
     /// Waits for it, at most `limit`, or until [kicked](Outside::kick).
     fn wait(&self, limit: Option<Duration>);
-    /// Ends a wait that one M is in, or about to begin, and maybe others', until that M [says](Outside::kicked) that it was.
+    /// Ends a wait, this one or the next.
     fn kick(&self);
-    /// The M that the kick was for is up. (The kick itself may still be on its way.)
-    fn kicked(&self);
 }
 
 /// See the module's head.
@@ -103,7 +101,7 @@ impl Bed {
     /// Likewise, in a place of its own, which may end it early. True: something was given.
     pub(super) fn sleep_outside(&self, limit: Option<Duration>, outside: &Arc<dyn Outside>) -> bool {
         self.outside.get_or_init(|| Arc::clone(outside));
-        self.sleeper.doze(|| outside.wait(limit), || outside.kicked())
+        self.sleeper.doze(|| outside.wait(limit))
     }
 
     pub(super) fn what_was_given(&self) -> Option<PToken> {

@@ -94,15 +94,10 @@ pub(crate) fn find_work(m: &M) -> Option<Gp> {
         }
         let token = sleep(m)?;
         start_with(m, token, true);
-        if let Some(gp) = m.seat.bed.take_errand() {
-            // It comes first: nobody else looks into the bed.
-            m.door.get().into_iter().for_each(|door| door.send_on());
-            return Some(settle(m, gp));
+        if let Some(door) = m.door.get() {
+            m.on_g0(|p| p.map(|p| door.let_in(&m.rt, p)));
         }
-        if let Some(door) = m.door.get()
-            && let Some(gp) = m.on_g0(|p| p.and_then(|p| door.let_in(&m.rt, p)))
-        {
-            // What was left on the way to this P is looked for again later.
+        if let Some(gp) = m.seat.bed.take_errand() {
             return Some(settle(m, gp));
         }
     }
@@ -341,8 +336,12 @@ impl Sleepy for M {
 
     fn outside(&self) -> Option<Arc<dyn Outside>> {
         let poller = self.rt.net.poller()?;
-        let door = self.door.get_or_init(|| Door::new(poller));
-        Some(Arc::<Door>::clone(door))
+        if self.door.get().is_none() {
+            // No descriptor to be had: others look.
+            let _mine = self.door.set(Door::new(poller).ok()?);
+        }
+        let door: Arc<Door> = Arc::clone(self.door.get()?);
+        Some(door)
     }
 
     fn pass_on(&self) {

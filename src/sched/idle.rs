@@ -291,15 +291,11 @@ impl Idle {
             Some(outside) => bed.sleep_outside(keeper.until.left(), &outside),
             None => bed.sleep_for(keeper.until.left()),
         };
-        if told {
-            return bed.what_was_given().or_else(|| {
-                sleepy.pass_on();
-                None
-            });
-        }
-        self.get_up(bed).or_else(|| {
+        let given = if told { bed.what_was_given() } else { self.get_up(bed) };
+        given.or_else(|| {
+            // When the runtime closes, too: the drop waits for those who came.
             sleepy.pass_on();
-            self.rise(bed)
+            if told { None } else { self.rise(bed) }
         })
     }
 
@@ -410,21 +406,27 @@ impl Idle {
         self.lists.lock().retired.push(PToken(index));
     }
 
-    /// The first `n` Ps are to be in use; `publish` says so to those who ask. Held ones beyond are retired by their Ms.
-    pub(crate) fn set_active(&self, n: usize, publish: impl FnOnce()) {
+    /// The first `n` Ps are to be in use; `publish` says so to those who ask. Idle ones beyond are the caller's to empty and to
+    /// [put away](Idle::put_away); held ones are retired by their Ms.
+    pub(crate) fn set_active(&self, n: usize, publish: impl FnOnce()) -> Vec<PToken> {
         let mut lists = self.lists.lock();
         publish();
         lists.wanted = n;
         let out: Vec<PToken> = lists.ps.extract_if(.., |p| p.index() >= n).collect();
         let back: Vec<PToken> = lists.retired.extract_if(.., |p| p.index() < n).collect();
         let (gone, come) = (out.len(), back.len());
-        lists.retired.extend(out);
         lists.ps.extend(back);
         self.in_use.fetch_sub(gone, Ordering::SeqCst);
         self.in_use.fetch_add(come, Ordering::SeqCst);
         // One step: nobody sees idle Ps that are not there.
         let change = (come as u64).wrapping_sub(gone as u64).wrapping_mul(Counts::IDLE);
         self.counts.fetch_add(change, Ordering::SeqCst);
+        out
+    }
+
+    /// What [`set_active`](Idle::set_active) returned.
+    pub(crate) fn put_away(&self, ps: Vec<PToken>) {
+        self.lists.lock().retired.extend(ps);
     }
 
     /// A P that its M found to be one too many; `active` says how many there are to be.

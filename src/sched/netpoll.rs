@@ -4,7 +4,7 @@
 //! 2. An M with a full queue asks it on every [`EVERY`]th tick: 0.1 us each time. (Go does not, and is late by up to 10 ms there.)
 //! 3. When nobody is at work, the keeper of the idle protocol waits in it ([`idle`](super::idle), step 4).
 //! 4. When those at work compute for long, or block their threads, sysmon asks it, and sees to it that the next M that goes to
-//!    sleep waits in it though others are at work ([`look_for_all`]).
+//!    sleep waits in it though others are at work ([`look_for_all`]). So does an M that sleeps with its own goroutine.
 //!
 //! Not Go's way, where the first M to go idle waits there: each event would wake it, which costs the one that made it happen
 //! 10 us, and then a goroutine runs on the other core which could have run here (an echo between two goroutines of one process
@@ -19,7 +19,7 @@ use super::bed::Outside;
 use super::m::M;
 use super::p::OwnedP;
 use super::park::{me, park_or_inherit, ready, ready_elsewhere};
-use super::runtime::Shared;
+use super::runtime::{Kind, Shared};
 use super::stats::{Count, Stats};
 use crate::g::ticket::Wake;
 use crate::g::waiter::{Waiter, Who};
@@ -29,9 +29,11 @@ use crate::netpoll::poller::Poller;
 use crate::runq::global::{Fifo, Queue};
 use crate::runq::local::CAPACITY;
 use crate::sys::clock::Deadline;
+use crate::sys::eventfd::EventFd;
+use crate::sys::sock::{self, Direction};
 use parking_lot::Mutex;
-use std::io;
-use std::os::fd::BorrowedFd;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -71,6 +73,54 @@ pub(crate) fn register(desc: &Desc, fd: BorrowedFd<'_>) -> io::Result<bool> {
     let Some(m) = M::current() else { return Ok(false) };
     desc.register(fd, m.rt.net.get_or_make()?)?;
     Ok(true)
+}
+
+/// Tries an operation, and again after each `wait`, until it says anything but `WouldBlock`. A wait lasts until then at most.
+#[inline]
+pub(crate) fn perform<R>(
+    side: &Side,
+    until: Deadline,
+    mut op: impl FnMut() -> io::Result<R>,
+    wait: impl FnMut(Deadline) -> io::Result<()>,
+) -> io::Result<R> {
+    let event = side.begin()?;
+    match op() {
+        Err(e) if e.kind() == ErrorKind::WouldBlock => wait_and_perform(side, until, op, wait),
+        result => {
+            if event {
+                pass_on(side);
+            }
+            verdict(side, result)
+        }
+    }
+}
+
+#[cold]
+fn wait_and_perform<R>(
+    side: &Side,
+    until: Deadline,
+    mut op: impl FnMut() -> io::Result<R>,
+    mut wait: impl FnMut(Deadline) -> io::Result<()>,
+) -> io::Result<R> {
+    let until = until.min(side.until());
+    loop {
+        wait(until)?;
+        match op() {
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+            result => {
+                pass_on(side);
+                return verdict(side, result);
+            }
+        }
+    }
+}
+
+/// The outcome of an operation: whatever failed on a closed descriptor failed because of that.
+pub(crate) fn verdict<R>(side: &Side, result: io::Result<R>) -> io::Result<R> {
+    match result {
+        Err(_) if side.is_closed() => Err(Ended::Closed.into()),
+        result => result,
+    }
 }
 
 /// Waits until the operation is to be tried again, at most until then. Blocks.
@@ -114,7 +164,7 @@ fn wait_in_queue(side: &Side, until: Deadline) -> Result<(), Ended> {
 ///
 /// # Safety
 /// `side` is the one it waited on.
-unsafe fn inherit(side: *const (), why: Wake) {
+pub(crate) unsafe fn inherit(side: *const (), why: Wake) {
     if why == Wake::Handed {
         // SAFETY: the caller vouches; sides are never freed.
         pass_on(unsafe { &*side.cast::<Side>() });
@@ -122,7 +172,7 @@ unsafe fn inherit(side: *const (), why: Wake) {
 }
 
 /// An operation for which there was an event has had an outcome: there may be more, for the next who waits, or comes.
-pub(crate) fn pass_on(side: &Side) {
+fn pass_on(side: &Side) {
     side.happened().into_iter().for_each(ready);
 }
 
@@ -213,23 +263,25 @@ impl Came {
     }
 }
 
-/// Where a keeper waits for the network, and whom it was woken for.
+/// Where a keeper waits for the network, and whom it has found there.
 #[derive(Debug)]
 pub(crate) struct Door {
     poller: Arc<Poller>,
+    event: EventFd,
     came: Mutex<Vec<Who>>,
 }
 
 impl Door {
-    pub(crate) fn new(poller: &Arc<Poller>) -> Arc<Door> {
-        Arc::new(Door { poller: Arc::clone(poller), came: Mutex::new(Vec::new()) })
+    pub(crate) fn new(poller: &Arc<Poller>) -> io::Result<Arc<Door>> {
+        let (poller, event) = (Arc::clone(poller), EventFd::new()?);
+        Ok(Arc::new(Door { poller, event, came: Mutex::new(Vec::new()) }))
     }
 
-    /// For an M that has got up: the first of those who came is to run now.
-    pub(crate) fn let_in(&self, rt: &Arc<Shared>, p: &mut OwnedP) -> Option<Gp> {
+    /// Readies those who came: for an M that has got up, with this P.
+    pub(crate) fn let_in(&self, rt: &Arc<Shared>, p: &mut OwnedP) {
         let mut came = Came::default();
         std::mem::take(&mut *self.came.lock()).into_iter().for_each(|who| came.add(rt, who));
-        came.first(rt, p)
+        came.queue_up(rt, p);
     }
 
     /// Readies those who came, for all to run.
@@ -241,16 +293,16 @@ impl Door {
 
 impl Outside for Door {
     fn wait(&self, limit: Option<Duration>) {
-        let mut came = self.came.lock();
-        self.poller.wait(limit, |who| came.push(who));
+        // An error: we wait for less than we might, and others look.
+        let _ready = sock::poll(self.poller.as_fd(), Direction::Read, Some(self.event.as_fd()), limit);
+        self.event.drain();
+        let mut came = Vec::new();
+        self.poller.look(|who| came.push(who));
+        self.came.lock().append(&mut came);
     }
 
     fn kick(&self) {
-        self.poller.kick();
-    }
-
-    fn kicked(&self) {
-        self.poller.kicked();
+        self.event.signal();
     }
 }
 
@@ -260,7 +312,7 @@ pub(crate) struct Mark(Option<u64>);
 
 /// A look of sysmon's: asks, if nobody has asked since its last look and nobody waits there.
 pub(crate) fn look_for_all(rt: &Arc<Shared>, mark: &mut Mark) {
-    let Some(poller) = rt.net.poller().filter(|_| !rt.idle.waits_outside()) else {
+    let Some(poller) = rt.net.poller().filter(|_| rt.sockets_unwatched()) else {
         mark.0 = None;
         return;
     };
@@ -268,16 +320,26 @@ pub(crate) fn look_for_all(rt: &Arc<Shared>, mark: &mut Mark) {
     if mark.0.replace(looks) == Some(looks) {
         poller.look(ready);
         mark.0 = Some(poller.looks());
-        rt.idle.want_outside();
-        let woke = rt.idle.wake();
-        rt.see_to(woke);
+        rt.want_watch();
     }
 }
 
 impl Shared {
-    /// Whether sockets are open and nobody is there to see what comes.
+    /// Whether sockets are open and no M waits for what comes. (On a current-thread runtime its one M looks when it can.)
     pub(crate) fn sockets_unwatched(&self) -> bool {
-        self.net.poller().is_some() && !self.idle.waits_outside()
+        self.net.poller().is_some() && matches!(self.kind, Kind::Threads) && !self.idle.waits_outside()
+    }
+
+    /// An M sleeps with its goroutine: another is to wait outside, if sockets are open.
+    pub(crate) fn leave_watch(self: &Arc<Self>) {
+        if self.sockets_unwatched() {
+            self.want_watch();
+        }
+    }
+
+    fn want_watch(self: &Arc<Self>) {
+        self.idle.want_outside();
+        self.wake();
     }
 
     /// Goroutines that wait for a descriptor.

@@ -196,7 +196,7 @@ impl OwnedP {
     }
 
     /// Gives all cached stacks back to the process.
-    fn flush_stacks(&mut self) {
+    pub(crate) fn flush_stacks(&mut self) {
         pool::give(self.own().stacks.drain(..));
     }
 
@@ -208,11 +208,11 @@ impl OwnedP {
 }
 
 impl Shared {
-    /// Gives the stacks that an idle P keeps back to the process.
-    pub(crate) fn flush_stacks(&self, token: PToken) -> PToken {
+    /// With a P that was idle, and is the caller's now, since the caller has the token.
+    pub(crate) fn with_idle(&self, token: PToken, f: impl FnOnce(&mut OwnedP)) -> PToken {
         // SAFETY: `self` outlives this block; the token is one of its own, since that is where idle Ps come from.
         let mut p = unsafe { OwnedP::hold(&self.ps[token.index()], token) };
-        p.flush_stacks();
+        f(&mut p);
         p.release()
     }
 }

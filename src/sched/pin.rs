@@ -76,6 +76,7 @@ pub(crate) fn at_home(m: &M) -> Option<Gp> {
         // Its P was taken before; so the goroutine's timer, if it has one, is some idle P's now, and nobody knows.
         m.rt.wake_if_queued();
     }
+    m.rt.leave_watch();
     let token = m.rt.idle.await_errand(&m.seat.bed)?;
     m.hold(token);
     m.spinning.set(true);

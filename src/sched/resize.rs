@@ -4,19 +4,21 @@
 //! `active` of them are in use. A P beyond that is on its way out, or *retired*: its token lies in the idle lists, apart from
 //! those of idle Ps.
 //!
-//! Fewer: `active` is lowered under the lock of the idle lists, and tokens of idle Ps beyond it retire at once. An M that holds
-//! such a P notices on its next round, moves its queues to the GRQ and its timers to P 0, and retires the token ([`retire`]). One
-//! that does not come back keeps it until it does; work behind it can be stolen meanwhile like from any P, because thieves
+//! Fewer: `active` is lowered under the lock of the idle lists, and who lowers it takes the idle Ps beyond off the list,
+//! [empties](empty) them and puts them away. An M that holds such a P notices on its next round, and does the same ([`retire`]).
+//! One that does not come back keeps it until it does; work behind it can be stolen meanwhile like from any P, because thieves
 //! look at all Ps that were ever made. More: `active` is raised, retired tokens are idle again, new Ps are made, and
 //! whatever is queued wakes Ms.
 //!
-//! Nothing is lost because a P only retires empty, by its holder; what could still be put there goes by number, and only
-//! P 0 is ever used so by others, which never retires.
+//! Nothing is lost because a P only retires empty, by who has its token; what could still be put there goes by number, and only
+//! P 0 is ever used so by others, which never retires. An idle P need not be empty: its goroutines' timers stay with it, and a
+//! P that was laid down for a blocking call keeps its queue. To leave that to thieves would not do: they look at it only when they
+//! have nothing else, which those that stay busy never have.
 #![forbid(unsafe_code)]
 
 use super::builder::MAX_PROCS;
 use super::m::M;
-use super::p::P;
+use super::p::{OwnedP, P};
 use super::runtime::Shared;
 use parking_lot::Mutex;
 use std::ops::Index;
@@ -87,27 +89,32 @@ impl Shared {
             self.ps.make(i, |i| P::new(i, self.class, self.seed));
             self.idle.add_retired(i as u32);
         }
-        self.idle.set_active(n, || self.ps.active.store(n, Ordering::SeqCst));
+        let out = self.idle.set_active(n, || self.ps.active.store(n, Ordering::SeqCst));
+        let out = out.into_iter().map(|token| self.with_idle(token, |p| empty(self, p))).collect();
+        self.idle.put_away(out);
         self.set_max_spinning(n);
         // The sign for Ms that hold a P too many.
         self.end_slice();
-        // An M each for what is queued, as far as they go.
-        (old..n).for_each(|_| self.wake_if_queued());
+        // An M each for what is queued, as far as they go; one at least, since timers may have moved to an idle P.
+        (old..n.max(old + 1)).for_each(|_| self.wake_if_queued());
         old
     }
+}
+
+/// What waits here goes to the GRQ and to P 0's timers, what is cached back to the process.
+fn empty(rt: &Arc<Shared>, p: &mut OwnedP) {
+    while let Some(gp) = p.own().lrq.pop().or_else(|| p.next.take()) {
+        rt.inject(gp);
+    }
+    p.timers.move_to(&rt.ps[0].timers);
+    p.flush_caches();
 }
 
 /// The M's P is one too many: empties it and puts it away. Without a P afterwards, unless there are more again.
 #[cold]
 pub(crate) fn retire(m: &M) {
     m.with_p(|p| {
-        let Some(p) = p else { return };
-        p.next.take().into_iter().for_each(|gp| m.rt.enqueue(p, gp));
-        while let Some(gp) = p.own().lrq.pop() {
-            m.rt.inject(gp);
-        }
-        p.timers.move_to(&m.rt.ps[0].timers);
-        p.flush_caches();
+        p.into_iter().for_each(|p| empty(&m.rt, p));
     });
     if let Some(token) = m.release() {
         m.rt.idle.retire(token, || m.rt.ps.active());

@@ -168,3 +168,23 @@ fn take(rt: &Arc<Shared>, seat: &Seat, asleep: bool) -> bool {
     }
     took.is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_stuck_if_it_waits_and_stands_still() {
+        let seen = |queues: &[Option<u64>]| Waits(queues.to_vec());
+        let before = seen(&[None, Some(61), Some(7)]);
+        let stuck = |now: &[Option<u64>]| seen(now).any_stuck_since(&before);
+        assert!(stuck(&[None, Some(61), None]), "the second stands");
+        assert!(stuck(&[Some(1), Some(61), Some(8)]), "whatever the others do");
+        assert!(!stuck(&[None, Some(62), Some(300)]), "both are served");
+        assert!(!stuck(&[Some(0), None, None]), "the first has only begun to wait");
+        assert!(!stuck(&[None, None, None]), "nothing waits");
+        assert!(!stuck(&[None, None, None, Some(0)]), "a P that was not there before");
+        let first = Waits::default();
+        assert!(before.any() && !first.any() && !before.any_stuck_since(&first), "the first look");
+    }
+}

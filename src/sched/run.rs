@@ -176,7 +176,8 @@ unsafe fn after(m: &M, gp: Gp) -> bool {
 unsafe fn park_timed(m: &M, gp: Gp, lock: *const RawLock, until: Deadline) {
     // SAFETY: one owner: us, until the ticket is armed and the timer set.
     unsafe {
-        // Without a P, another's heap will do: this M looks for a P next, and then for timers.
+        // Without a P, another's heap will do: this M looks for a P next, and then for timers; a tied one tells somebody
+        // (`pin::at_home`).
         let at = m.on_g0(|p| p.map_or(0, |p| p.index));
         (*gp.running()).timers = at as u8;
         let epoch = gp.ticket().epoch();

@@ -3,7 +3,7 @@
 //! The handler of the signal only notifies a thread of ours, which was made with the first runtime that asked for it, prints,
 //! and sleeps again; for the rest of the process, because making threads and ending them again is not worth it. The signal's old action is put
 //! back when the last such runtime goes.
-#![expect(unsafe_code, reason = "installs a signal handler")]
+#![forbid(unsafe_code)]
 
 use super::dump::Dump;
 use crate::prim::Sleeper;
@@ -37,8 +37,7 @@ impl OnQuit {
             }
         };
         if asked.0 == 0 {
-            // SAFETY: under the lock, before any `restore_quit` of this round; there is one `told`.
-            unsafe { signal::notify_on_quit(told) }?;
+            signal::notify_on_quit(told)?;
         }
         asked.0 += 1;
         Ok(OnQuit(()))
@@ -50,8 +49,7 @@ impl Drop for OnQuit {
         let mut asked = ASKED.lock();
         asked.0 -= 1;
         if asked.0 == 0 {
-            // SAFETY: under the lock, after the `notify_on_quit` of this round.
-            unsafe { signal::restore_quit() };
+            signal::restore_quit();
         }
     }
 }

@@ -12,6 +12,7 @@ use super::builder::MAX_PROCS;
 use super::cycle;
 use super::deadlock::{self, LOOKS};
 use super::netpoll;
+use super::p::OwnedP;
 use super::retake::{self, Found};
 use super::runtime::{Kind, Shared};
 use super::trace::Trace;
@@ -251,7 +252,7 @@ fn next_timer(rt: &Shared) -> Duration {
 fn trim(rt: &Arc<Shared>) {
     let held: Vec<_> = std::iter::from_fn(|| rt.idle.take_p()).collect();
     for token in held {
-        rt.idle.put_p(rt.flush_stacks(token));
+        rt.idle.put_p(rt.with_idle(token, OwnedP::flush_stacks));
     }
     // While we held them, no idle P was to be seen.
     rt.wake_if_queued();

@@ -12,6 +12,7 @@
 //! ```
 
 mod mutex;
+mod raw_mutex;
 mod waitgroup;
 
 pub use mutex::{Mutex, MutexGuard};

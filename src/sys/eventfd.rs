@@ -11,7 +11,7 @@ pub(crate) struct EventFd(OwnedFd);
 impl EventFd {
     pub(crate) fn new() -> io::Result<EventFd> {
         // SAFETY: makes a descriptor, or says why not.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK | libc::EFD_SEMAPHORE) };
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -19,18 +19,18 @@ impl EventFd {
         Ok(EventFd(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    /// Makes it readable, until as many have been [taken](EventFd::take) as were signalled.
+    /// Makes it readable, until it is drained.
     pub(crate) fn signal(&self) {
         let one = 1u64;
         // SAFETY: eight bytes of ours. It fails only after 2^64 - 2 calls.
         unsafe { libc::write(self.0.as_raw_fd(), (&raw const one).cast(), 8) };
     }
 
-    /// Takes one signal. False: there is none.
-    pub(crate) fn take(&self) -> bool {
-        let mut one = 0u64;
-        // SAFETY: eight bytes of ours. It fails if there is nothing to take.
-        unsafe { libc::read(self.0.as_raw_fd(), (&raw mut one).cast(), 8) == 8 }
+    /// Not readable any more, until the next signal.
+    pub(crate) fn drain(&self) {
+        let mut count = 0u64;
+        // SAFETY: eight bytes of ours. It fails if nobody has signalled.
+        unsafe { libc::read(self.0.as_raw_fd(), (&raw mut count).cast(), 8) };
     }
 }
 

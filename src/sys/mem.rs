@@ -1,8 +1,10 @@
 //! Address space: reserving it, guarding pages, giving pages back, and the signal that a guard raises.
 #![expect(unsafe_code, reason = "system calls")]
 
+use super::former::Former;
 use std::io;
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 /// `MADV_GUARD_INSTALL`, Linux 6.13; libc does not have it everywhere yet.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
@@ -120,33 +122,20 @@ pub(crate) fn ensure_signal_stack() -> io::Result<()> {
 /// A handler of SIGSEGV and SIGBUS: true if the fault was its own and it has reported it.
 pub(crate) type FaultHandler = fn(address: usize) -> bool;
 
-static mut OLD_SEGV: std::mem::MaybeUninit<libc::sigaction> = std::mem::MaybeUninit::uninit();
-static mut OLD_BUS: std::mem::MaybeUninit<libc::sigaction> = std::mem::MaybeUninit::uninit();
-static HANDLER: std::sync::OnceLock<FaultHandler> = std::sync::OnceLock::new();
+static FORMER_SEGV: Former = Former::new();
+static FORMER_BUS: Former = Former::new();
+static HANDLER: OnceLock<FaultHandler> = OnceLock::new();
 
 /// Installs `handler` before the ones that are there, which still get every fault it does not take.
 pub(crate) fn install_fault_handler(handler: FaultHandler) -> io::Result<()> {
     if HANDLER.set(handler).is_err() {
         return Ok(());
     }
-    // SAFETY: the old actions are written before the new ones can run for a fault of ours, and by one thread
-    // only (HANDLER was set by this call). The handler is async-signal-safe: it reads memory and writes to fd 2.
+    // SAFETY: the handler is async-signal-safe: it reads memory and writes to fd 2.
     unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = on_fault as *const () as usize;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-        libc::sigemptyset(&raw mut action.sa_mask);
-        for (signal, old) in
-            [(libc::SIGSEGV, (&raw mut OLD_SEGV).cast()), (libc::SIGBUS, (&raw mut OLD_BUS).cast())]
-        {
-            if libc::sigaction(signal, std::ptr::null(), old) != 0
-                || libc::sigaction(signal, &raw const action, std::ptr::null_mut()) != 0
-            {
-                return Err(io::Error::last_os_error());
-            }
-        }
+        FORMER_SEGV.displace(libc::SIGSEGV, on_fault, 0)?;
+        FORMER_BUS.displace(libc::SIGBUS, on_fault, 0)
     }
-    Ok(())
 }
 
 extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
@@ -156,26 +145,13 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, context:
         // SAFETY: no preconditions.
         unsafe { libc::abort() };
     }
-    let old = if signal == libc::SIGSEGV { &raw const OLD_SEGV } else { &raw const OLD_BUS };
-    // SAFETY: written before this handler was installed, never again. The old handler is called as the kernel
-    // would call it; the default action is put back and the faulting instruction runs into it.
+    let former = if signal == libc::SIGSEGV { &FORMER_SEGV } else { &FORMER_BUS };
+    // SAFETY: this is the handler. The default action is put back and the faulting instruction runs into it.
     unsafe {
-        let old = old.cast::<libc::sigaction>();
-        match (*old).sa_sigaction {
-            libc::SIG_DFL | libc::SIG_IGN => {
-                let mut default: libc::sigaction = std::mem::zeroed();
-                default.sa_sigaction = libc::SIG_DFL;
-                libc::sigaction(signal, &raw const default, std::ptr::null_mut());
-            }
-            handler if (*old).sa_flags & libc::SA_SIGINFO != 0 => {
-                let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
-                    std::mem::transmute(handler);
-                handler(signal, info, context);
-            }
-            handler => {
-                let handler: extern "C" fn(libc::c_int) = std::mem::transmute(handler);
-                handler(signal);
-            }
+        if !former.call(signal, info, context) {
+            let mut default: libc::sigaction = std::mem::zeroed();
+            default.sa_sigaction = libc::SIG_DFL;
+            libc::sigaction(signal, &raw const default, std::ptr::null_mut());
         }
     }
 }

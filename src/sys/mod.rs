@@ -5,6 +5,7 @@
 pub(crate) mod clock;
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
+mod former;
 pub(crate) mod futex;
 pub(crate) mod mem;
 pub(crate) mod membarrier;

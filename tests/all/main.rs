@@ -7,6 +7,8 @@ mod blocking;
 mod chan;
 mod dump;
 mod fair;
+#[path = "../hog/mod.rs"]
+mod hog;
 mod migration;
 mod net;
 mod park;

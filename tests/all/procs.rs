@@ -131,3 +131,29 @@ fn more_ps_take_up_what_waits() {
         all.into_iter().for_each(|h| h.join().unwrap());
     });
 }
+
+/// Whose timer is that of an idle P that goes, is woken by the other, which never runs dry.
+#[test]
+fn sleepers_of_a_p_that_goes_wake() {
+    testing::run(2, || {
+        for _ in 0..10 {
+            let asleep = api::metrics().parks + 8;
+            let sleepers: Vec<_> = (0..8).map(|_| spawn(|| time::sleep(Duration::from_millis(20)))).collect();
+            // They run on the other P, since this one is taken; which then has nothing to do.
+            while api::metrics().parks < asleep {
+                std::hint::spin_loop();
+            }
+            compute(Duration::from_millis(1));
+            api::set_gomaxprocs(1);
+            let stop = Arc::new(AtomicBool::new(false));
+            let busy = spawn({
+                let stop = Arc::clone(&stop);
+                move || until(|| stop.load(Ordering::Relaxed))
+            });
+            until(|| sleepers.iter().all(|s| s.is_finished()));
+            stop.store(true, Ordering::Relaxed);
+            busy.join().unwrap();
+            api::set_gomaxprocs(2);
+        }
+    });
+}

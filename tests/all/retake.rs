@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "blocks the thread on purpose")]
 
 use crate::util::*;
-use sixtyone::sync::WaitGroup;
+use sixtyone::sync::{Mutex, WaitGroup};
 use sixtyone::{Runtime, chan, runtime as api, spawn, testing, time, yield_now};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -143,6 +143,45 @@ fn life_without_a_p() {
         assert_eq!(rx.iter().sum::<i32>(), 499_500);
         stop.store(true, Ordering::Relaxed);
         other.join().unwrap();
+    });
+}
+
+/// Who comes to a contended lock without a P gets one first: the lock is a lock all the same, and nobody waits for ever.
+#[test]
+fn hogs_that_compete_for_a_lock() {
+    const HOGS: u32 = 4;
+    const ROUNDS: u32 = 3;
+    testing::run(1, || {
+        let (lock, beat) = (Arc::new(Mutex::new((0, 0))), Arc::new(AtomicUsize::new(0)));
+        let lose_p = |beat: &AtomicUsize| {
+            let seen = beat.load(Ordering::Relaxed);
+            while beat.load(Ordering::Relaxed) == seen {
+                std::hint::spin_loop();
+            }
+        };
+        let hog = |i| {
+            let (lock, beat) = (Arc::clone(&lock), Arc::clone(&beat));
+            spawn(move || {
+                for _ in 0..ROUNDS {
+                    lose_p(&beat);
+                    let guard = if i % 2 == 0 { lock.lock_timeout(MS) } else { None };
+                    let mut both = guard.unwrap_or_else(|| lock.lock());
+                    assert_eq!(both.0, both.1);
+                    both.0 += 1;
+                    lose_p(&beat);
+                    both.1 += 1;
+                }
+            })
+        };
+        let all: Vec<_> = (0..HOGS).map(hog).collect();
+        // The beat of the only P, whenever no hog has that.
+        while !all.iter().all(|hog| hog.is_finished()) {
+            beat.fetch_add(1, Ordering::Relaxed);
+            yield_now();
+        }
+        all.into_iter().for_each(|hog| hog.join().unwrap());
+        assert_eq!(*lock.lock(), (HOGS * ROUNDS, HOGS * ROUNDS));
+        assert!(api::metrics().retaken > 0);
     });
 }
 

@@ -18,6 +18,10 @@ use std::time::{Duration, Instant};
 /// The numbers of Ps that most tests run over.
 pub(crate) const PROCS: [usize; 4] = [1, 2, 4, 8];
 
+pub(crate) const MS: Duration = Duration::from_millis(1);
+/// Longer than any test takes.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
 /// Runs `f` as a main goroutine over each number of Ps, which it is given.
 #[track_caller]
 pub(crate) fn over_procs<F: Fn(usize) + Sync>(f: F) {
@@ -29,6 +33,13 @@ pub(crate) fn over_procs<F: Fn(usize) + Sync>(f: F) {
 /// Calls `f`, on the plain thread that the test is, with a runtime of each number of Ps.
 pub(crate) fn over_runtimes(mut f: impl FnMut(&Runtime)) {
     watched(|| PROCS.into_iter().for_each(|procs| f(&runtime(procs))));
+}
+
+/// Runs `f` as a goroutine over several Ps, on a current-thread runtime, and as a plain thread.
+pub(crate) fn everywhere(f: impl Fn() + Sync) {
+    over_procs(|_| f());
+    watched(|| current_thread().run(&f));
+    watched(&f);
 }
 
 /// A runtime with `procs` Ps.

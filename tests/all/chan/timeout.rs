@@ -9,16 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const MS: Duration = Duration::from_millis(1);
-const LONG: Duration = Duration::from_secs(60);
-
-/// As a goroutine over several Ps, on a current-thread runtime, and as a plain thread.
-fn everywhere(f: impl Fn() + Sync) {
-    over_procs(|_| f());
-    watched(|| current_thread().run(&f));
-    watched(&f);
-}
-
 #[test]
 fn a_receive_waits_for_its_time_and_no_less() {
     everywhere(|| {

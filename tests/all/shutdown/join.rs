@@ -1,13 +1,13 @@
 //! Joining what did not end, and the drops of what never ran.
 
 use super::{joins_a_ghost, over_doomed, parked};
+use crate::hog::Hog;
 use crate::util::*;
 use sixtyone::chan;
 use sixtyone::runtime::RuntimeDropped;
 use sixtyone::sync::{Mutex, WaitGroup};
 use sixtyone::{spawn, task, testing, yield_now};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 #[test]
 fn join_tells_that_the_runtime_was_dropped() {
@@ -40,22 +40,19 @@ fn what_never_ran_is_dropped_on_the_dropping_thread() {
     watched(|| {
         // The only P is taken, so that what comes later stays in the queues: `next`, LRQ, GRQ.
         let rt = runtime(1);
-        let (running, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let hog = Hog::default();
         let dropped = Arc::new(Mutex::new(Vec::new()));
-        let hog = rt.spawn({
-            let (running, stop, dropped) = (Arc::clone(&running), Arc::clone(&stop), Arc::clone(&dropped));
+        let runs = rt.spawn({
+            let (hog, dropped) = (hog.clone(), Arc::clone(&dropped));
             move || {
                 for _ in 0..400 {
                     let captured = SaysWhere(Arc::clone(&dropped));
                     drop(spawn(move || drop(captured)));
                 }
-                running.store(true, Ordering::Relaxed);
-                while !stop.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
+                hog.compute();
             }
         });
-        until(|| running.load(Ordering::Relaxed));
+        hog.until_it_runs();
         let outside: Vec<_> = (0..100)
             .map(|_| {
                 let captured = SaysWhere(Arc::clone(&dropped));
@@ -67,8 +64,8 @@ fn what_never_ran_is_dropped_on_the_dropping_thread() {
         assert_eq!(dropped.lock().len(), 500);
         assert!(dropped.lock().iter().all(|&thread| thread == here));
         outside.into_iter().for_each(joins_a_ghost);
-        stop.store(true, Ordering::Relaxed);
-        hog.join().unwrap();
+        hog.stop();
+        runs.join().unwrap();
     });
 }
 

@@ -1,34 +1,31 @@
 //! Goroutines that run while their runtime is dropped: they go on until they next wait.
 
 use super::{joins_a_ghost, over_doomed};
+use crate::hog::Hog;
 use crate::util::*;
 use sixtyone::chan;
 use sixtyone::sync::Mutex;
 use sixtyone::{Runtime, spawn, task, yield_now};
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 #[test]
 fn a_goroutine_that_runs_is_not_waited_for() {
     over_doomed(|rt| {
-        let (running, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let hog = rt.spawn({
-            let (running, stop) = (Arc::clone(&running), Arc::clone(&stop));
+        let hog = Hog::default();
+        let runs = rt.spawn({
+            let hog = hog.clone();
             move || {
-                running.store(true, Ordering::Relaxed);
-                while !stop.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
+                hog.compute();
                 61
             }
         });
-        until(|| running.load(Ordering::Relaxed));
+        hog.until_it_runs();
         drop(rt);
-        assert!(!hog.is_finished());
-        stop.store(true, Ordering::Relaxed);
+        assert!(!runs.is_finished());
+        hog.stop();
         // It ended by itself, as if nothing had happened.
-        assert_eq!(hog.join().unwrap(), 61);
+        assert_eq!(runs.join().unwrap(), 61);
     });
 }
 
@@ -36,20 +33,17 @@ fn a_goroutine_that_runs_is_not_waited_for() {
 fn outlives<T: Send + Debug + 'static>(then: fn(&Drops) -> T) -> impl Fn(Runtime) {
     move |rt| {
         let drops = Drops::default();
-        let (running, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let hog = Hog::default();
         let survivor = rt.spawn({
-            let (running, stop, drops) = (Arc::clone(&running), Arc::clone(&stop), drops.clone());
+            let (hog, drops) = (hog.clone(), drops.clone());
             move || {
-                running.store(true, Ordering::Relaxed);
-                while !stop.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
+                hog.compute();
                 then(&drops)
             }
         });
-        until(|| running.load(Ordering::Relaxed));
+        hog.until_it_runs();
         drop(rt);
-        stop.store(true, Ordering::Relaxed);
+        hog.stop();
         joins_a_ghost(survivor);
         until(|| drops.alive() == 0);
     }

@@ -7,15 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const MS: Duration = Duration::from_millis(1);
-const LONG: Duration = Duration::from_secs(60);
-
-fn everywhere(f: impl Fn() + Sync) {
-    over_procs(|_| f());
-    watched(|| current_thread().run(&f));
-    watched(&f);
-}
-
 #[test]
 fn a_lock_waits_for_its_time_and_no_less() {
     everywhere(|| {

@@ -1,6 +1,5 @@
 //! `after` and `tick`, and what their channels have in common with others.
 
-use super::{LONG, MS, everywhere};
 use crate::util::*;
 use sixtyone::chan::{RecvError, RecvTimeoutError, TryRecvError};
 use sixtyone::{runtime as api, spawn, testing, time};

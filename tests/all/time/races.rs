@@ -1,7 +1,6 @@
 //! The clock against a receiver, a stop, a reset, a close, again and again: a value is received or prevented, never both,
 //! never neither.
 
-use super::LONG;
 use crate::util::*;
 use sixtyone::time::{self, Timer};
 use sixtyone::{chan, spawn, yield_now};

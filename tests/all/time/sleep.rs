@@ -1,6 +1,5 @@
 //! `sleep` and `sleep_until`.
 
-use super::{LONG, MS, everywhere};
 use crate::util::*;
 use sixtyone::{spawn, time, yield_now};
 use std::sync::Arc;

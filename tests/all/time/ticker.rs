@@ -1,6 +1,5 @@
 //! `Ticker` and `tick`: at their moments, at most one pending.
 
-use super::{LONG, MS, everywhere};
 use crate::util::*;
 use sixtyone::chan::{RecvTimeoutError, TryRecvError};
 use sixtyone::spawn;

@@ -1,6 +1,5 @@
 //! `Timer`: it fires once, unless it is stopped; reset, it fires when it was told last.
 
-use super::{LONG, MS, everywhere};
 use crate::util::*;
 use sixtyone::chan::{RecvTimeoutError, TryRecvError};
 use sixtyone::spawn;
