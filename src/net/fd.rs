@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::g::ticket::Wake;
-use crate::netpoll::desc::{Desc, Ended};
+use crate::netpoll::desc::{Desc, Ended, Events};
 use crate::netpoll::table;
 use crate::sched::netpoll::{perform, register, wait, wake_all};
 use crate::sys::clock::Deadline;
@@ -63,14 +63,19 @@ impl<T: AsFd> Fd<T> {
         until: Deadline,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        perform(self.desc.side(direction), until, || op(self.get()), |until| self.wait(direction, until))
+        perform(
+            self.desc.side(direction),
+            until,
+            || op(self.get()),
+            |events, until| self.wait(direction, events, until),
+        )
     }
 
-    fn wait(&self, direction: Direction, until: Deadline) -> io::Result<()> {
+    fn wait(&self, direction: Direction, events: Events, until: Deadline) -> io::Result<()> {
         let side = self.desc.side(direction);
         let fd = self.get().as_fd();
         if register(self.desc, fd)? {
-            return Ok(wait(side, until)?);
+            return Ok(wait(side, events, until)?);
         }
         // Before the look at the side: who changes that then ends our wait.
         let others = self.desc.threads()?;
