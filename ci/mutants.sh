@@ -237,6 +237,67 @@ mutant outside-past-the-time src/sched/idle.rs outside::time \
     'bed.sleep_outside(keeper.until.left(), &outside)' \
     'bed.sleep_outside(None, &outside)'
 
+# Descriptors.
+mutant net-event-not-noticed src/netpoll/desc.rs netdesc::an_event_is \
+    'if self.events() != events {' \
+    'if false && self.events() != events {'
+mutant net-event-not-counted src/netpoll/desc.rs netdesc::an_event_is \
+    'self.set(EVENT, 0);
+        claim' \
+    'claim'
+mutant net-event-for-who-waits-not-counted src/netpoll/desc.rs 'netdesc::an_event_is netdesc::two' \
+    'self.set(EVENT, 0);
+        claim(&mut state, Wake::Handed)' \
+    'let first = claim(&mut state, Wake::Handed);
+        if first.is_none() {
+            self.set(EVENT, 0);
+        }
+        first'
+mutant net-events-not-acquire src/netpoll/desc.rs netdesc::an \
+    'Events(self.word.load(Ordering::Acquire) & !FLAGS)' \
+    'Events(self.word.load(Ordering::Relaxed) & !FLAGS)'
+mutant net-event-not-release src/netpoll/desc.rs netdesc::an \
+    'self.word.store(word.wrapping_add(add), Ordering::Release)' \
+    'self.word.store(word.wrapping_add(add), Ordering::Relaxed)'
+mutant net-events-noted-too-late src/sched/netpoll.rs netdesc::an \
+    'wait(events, until)?;' \
+    'wait({ let _ = events; side.events() }, until)?;'
+mutant net-not-passed-on src/sched/netpoll.rs netdesc::an \
+    'pass_on(side);
+                return' \
+    'return'
+mutant net-timeout-not-unlinked src/sched/netpoll.rs netdesc \
+    'unsafe { side.leave(node) };' \
+    'let _ = node;'
+mutant net-event-dies-with-its-waiter src/sched/netpoll.rs netdesc::an_event_outlives \
+    'if why == Wake::Handed {' \
+    'if why == Wake::Closed {'
+mutant net-close-without-flag src/netpoll/desc.rs netdesc::nobody \
+    'self.set(CLOSED, CLOSED);' \
+    ''
+mutant net-waits-past-the-close src/netpoll/desc.rs netdesc::nobody \
+    'if let Err(ended) = self.check(&state) {
+            return Enlisted' \
+    'if false && let Err(ended) = self.check(&state) {
+            return Enlisted'
+mutant net-deadline-ignored src/netpoll/desc.rs netdesc::a_deadline_comes \
+    'let until = until.min(state.deadline);
+        Enlisted' \
+    'Enlisted'
+mutant net-deadline-not-asked-for src/netpoll/desc.rs netdesc::a_deadline_comes \
+    'if self.word.load(Ordering::Relaxed) & FLAGS != 0 {' \
+    'if self.word.load(Ordering::Relaxed) & CLOSED != 0 {'
+mutant net-deadline-unsaid src/netpoll/desc.rs netdesc::a_deadline_comes \
+    'self.set(if deadline == Deadline::NEVER { 0 } else { TIMED }, TIMED);' \
+    ''
+mutant net-deadline-stays src/netpoll/desc.rs netdesc::a_deadline_goes \
+    'state.deadline = deadline;' \
+    'state.deadline = state.deadline.min(deadline);'
+mutant net-told-of-the-deadline-for-the-end src/sched/netpoll.rs netdesc::a_deadline \
+    'Wake::Handed | Wake::Retry => Ok(()),' \
+    'Wake::Handed => Ok(()),
+        Wake::Retry => Err(Ended::TimedOut),'
+
 # Timers.
 mutant timer-fires-without-claim src/timer/mod.rs timers::it_is \
     'if entry.who.ticket().claim(entry.epoch, Wake::Timeout) {' \

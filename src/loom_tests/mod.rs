@@ -12,6 +12,7 @@ mod drop;
 mod idle;
 mod keeper;
 mod mutex;
+mod netdesc;
 mod outside;
 mod own;
 mod park;

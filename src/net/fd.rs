@@ -5,7 +5,7 @@
 //! [`netpoll::desc`](crate::netpoll::desc).
 #![forbid(unsafe_code)]
 
-use crate::netpoll::desc::{Desc, Ended};
+use crate::netpoll::desc::{Desc, Ended, Events};
 use crate::netpoll::table;
 use crate::sched::netpoll::{perform, register, set_deadline, verdict, wait, wake_all};
 use crate::sys::clock::Deadline;
@@ -84,7 +84,12 @@ impl<T: AsFd> Fd<T> {
         until: Deadline,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        perform(self.desc.side(direction), until, || op(self.get()), |until| self.wait(direction, until))
+        perform(
+            self.desc.side(direction),
+            until,
+            || op(self.get()),
+            |events, until| self.wait(direction, events, until),
+        )
     }
 
     /// Does what writes, but when it would block no event tells when it would not. Blocks.
@@ -104,11 +109,11 @@ impl<T: AsFd> Fd<T> {
         }
     }
 
-    fn wait(&self, direction: Direction, until: Deadline) -> io::Result<()> {
+    fn wait(&self, direction: Direction, events: Events, until: Deadline) -> io::Result<()> {
         let side = self.desc.side(direction);
         let fd = self.get().as_fd();
         if register(self.desc, fd)? {
-            return Ok(wait(side, until)?);
+            return Ok(wait(side, events, until)?);
         }
         // Before the look at the side: who changes that then ends our wait.
         let others = self.desc.threads();

@@ -24,7 +24,7 @@ use super::stats::{Count, Stats};
 use crate::g::ticket::Wake;
 use crate::g::waiter::{Waiter, Who};
 use crate::g::{Gp, WaitReason};
-use crate::netpoll::desc::{Desc, Ended, Enlisted, Side};
+use crate::netpoll::desc::{Desc, Ended, Enlisted, Events, Side};
 use crate::netpoll::poller::Poller;
 use crate::runq::global::{Fifo, Queue};
 use crate::runq::local::CAPACITY;
@@ -81,30 +81,27 @@ pub(crate) fn perform<R>(
     side: &Side,
     until: Deadline,
     mut op: impl FnMut() -> io::Result<R>,
-    wait: impl FnMut(Deadline) -> io::Result<()>,
+    wait: impl FnMut(Events, Deadline) -> io::Result<()>,
 ) -> io::Result<R> {
-    let event = side.begin()?;
+    let events = side.begin()?;
     match op() {
-        Err(e) if e.kind() == ErrorKind::WouldBlock => wait_and_perform(side, until, op, wait),
-        result => {
-            if event {
-                pass_on(side);
-            }
-            verdict(side, result)
-        }
+        Err(e) if e.kind() == ErrorKind::WouldBlock => wait_and_perform(side, events, until, op, wait),
+        result => verdict(side, result),
     }
 }
 
 #[cold]
 fn wait_and_perform<R>(
     side: &Side,
+    mut events: Events,
     until: Deadline,
     mut op: impl FnMut() -> io::Result<R>,
-    mut wait: impl FnMut(Deadline) -> io::Result<()>,
+    mut wait: impl FnMut(Events, Deadline) -> io::Result<()>,
 ) -> io::Result<R> {
     let until = until.min(side.until());
     loop {
-        wait(until)?;
+        wait(events, until)?;
+        events = side.events();
         match op() {
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}
             result => {
@@ -123,20 +120,20 @@ pub(crate) fn verdict<R>(side: &Side, result: io::Result<R>) -> io::Result<R> {
     }
 }
 
-/// Waits until the operation is to be tried again, at most until then. Blocks.
-pub(crate) fn wait(side: &Side, until: Deadline) -> Result<(), Ended> {
+/// Waits until an operation that began after these events is to be tried again, at most until then. Blocks.
+pub(crate) fn wait(side: &Side, events: Events, until: Deadline) -> Result<(), Ended> {
     count(|stats| &stats.io_waits);
-    let result = wait_in_queue(side, until);
+    let result = wait_in_queue(side, events, until);
     count(|stats| &stats.io_waited);
     result
 }
 
-fn wait_in_queue(side: &Side, until: Deadline) -> Result<(), Ended> {
+fn wait_in_queue(side: &Side, events: Events, until: Deadline) -> Result<(), Ended> {
     let who = me();
     let node = Waiter::new(who, std::ptr::null_mut());
     let node = NonNull::from(&node);
     // SAFETY: the node stays until we are woken, which takes it off the queue, or have taken it off.
-    let (lock, until) = match unsafe { side.enlist(node, until) } {
+    let (lock, until) = match unsafe { side.enlist(node, events, until) } {
         Enlisted::Waits(lock, until) => (lock, until),
         Enlisted::Ready => {
             who.not_needed();
@@ -167,13 +164,13 @@ fn wait_in_queue(side: &Side, until: Deadline) -> Result<(), Ended> {
 pub(crate) unsafe fn inherit(side: *const (), why: Wake) {
     if why == Wake::Handed {
         // SAFETY: the caller vouches; sides are never freed.
-        pass_on(unsafe { &*side.cast::<Side>() });
+        unsafe { &*side.cast::<Side>() }.happened().into_iter().for_each(ready);
     }
 }
 
-/// An operation for which there was an event has had an outcome: there may be more, for the next who waits, or comes.
+/// An operation that had waited has had an outcome: there may be more, for the next who waits.
 fn pass_on(side: &Side) {
-    side.happened().into_iter().for_each(ready);
+    side.next_waiter().into_iter().for_each(ready);
 }
 
 /// Moves a side's deadline; who waits waits again, until then.
