@@ -178,7 +178,8 @@ fn beside_dumps_on_sigquit() {
             raise(Signal::QUIT);
             assert_eq!(next(&told), Signal::QUIT);
         });
-        std::thread::park_timeout(Duration::from_millis(500));
+        // It is printed by another thread, which may have to wait for a busy machine.
+        std::thread::park_timeout(Duration::from_secs(3));
     })
     .run();
     ended.well();
