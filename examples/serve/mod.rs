@@ -1,7 +1,7 @@
 //! What the servers among the examples have in common: a goroutine for each connection, and an end that loses nothing.
 //!
 //! Ctrl-C (SIGINT) or SIGTERM closes the listener, then the reading side of each connection: its goroutine still gets
-//! what had arrived, then the end of the stream. When all are done, so is the program.
+//! what had arrived, then the end of the stream. When all are done, so is the program. A second signal ends it at once.
 
 use sixtyone::net::{TcpListener, TcpStream};
 use sixtyone::signal::{self, Signal};
