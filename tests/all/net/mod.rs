@@ -161,9 +161,9 @@ fn pairs() -> [Pair; 2] {
     [(Arc::new(a), Arc::new(b)), (Arc::new(c), Arc::new(d))]
 }
 
-/// Writes until it would have to wait.
+/// Writes until it would have to wait: for so long that what TCP has on its way has arrived, and makes no more room.
 fn fill(stream: &dyn Stream) -> usize {
-    stream.set_write_timeout(Some(MS)).unwrap();
+    stream.set_write_timeout(Some(50 * MS)).unwrap();
     let mut n = 0;
     loop {
         match stream.write(&[61; 1 << 16]) {
