@@ -217,10 +217,10 @@ mutant outside-displaced-forgotten src/sched/idle.rs outside::a_keeper \
 mutant outside-wanted-forgotten src/sched/idle.rs outside::one \
     'self.lists.lock().outside_wanted = true;' \
     ''
-mutant outside-not-said src/sched/idle.rs outside \
+mutant outside-not-said src/sched/idle.rs outside::an_event_reaches \
     'let keeper = Keeper { bed: Arc::clone(bed), until, outside };' \
     'let keeper = Keeper { bed: Arc::clone(bed), until, outside: false };'
-mutant outside-not-passed-on src/sched/idle.rs outside::an_event \
+mutant outside-not-passed-on src/sched/idle.rs outside::an_event_comes_as \
     'sleepy.pass_on();' \
     ''
 mutant outside-left-behind-at-the-close src/sched/idle.rs outside::nobody_who \

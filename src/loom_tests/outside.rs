@@ -346,6 +346,22 @@ fn an_event_comes_without_a_p() {
     });
 }
 
+/// Another M takes the P as the event comes, and finds nothing to do but what the keeper passes on.
+#[test]
+fn an_event_comes_as_another_takes_the_p() {
+    model(2, || {
+        let rt = Rt::new(1, 1);
+        let m = rt.start(rt.idle.take_first().unwrap(), true);
+        let source = rt.spawn(|rt| rt.poller.happens());
+        if let Some(p) = rt.idle.take_p() {
+            rt.schedule(p, false);
+        }
+        source.join().unwrap();
+        m.join().unwrap();
+        rt.check();
+    });
+}
+
 /// The runtime closes as the keeper goes outside, or waits there.
 #[test]
 fn nobody_waits_outside_for_ever() {
