@@ -291,6 +291,7 @@ pub fn yield_now() {
     let alone = m.peek().is_some_and(|p| p.next.is_empty() && !p.has_queued() && !timers_due(p))
         && m.rt.grq.len() == 0
         && m.rt.net.poller().is_none()
+        && !m.migrates
         && !m.rt.closing();
     if !alone {
         // SAFETY: the caller is `gp`.

@@ -161,20 +161,24 @@ fn pairs() -> [Pair; 2] {
     [(Arc::new(a), Arc::new(b)), (Arc::new(c), Arc::new(d))]
 }
 
-/// Writes until it would have to wait: for so long that what TCP has on its way has arrived, and makes no more room.
+/// Writes until it would have to wait, for a single byte, too; and for so long that what TCP has on its way has arrived, and makes
+/// no more room.
 fn fill(stream: &dyn Stream) -> usize {
     stream.set_write_timeout(Some(50 * MS)).unwrap();
     let mut n = 0;
-    loop {
-        match stream.write(&[61; 1 << 16]) {
-            Ok(some) => n += some,
-            Err(e) => {
-                assert_eq!(e.kind(), io::ErrorKind::TimedOut);
-                stream.set_write_timeout(None).unwrap();
-                return n;
+    for size in [1 << 16, 1 << 8, 1] {
+        loop {
+            match stream.write(&[61; 1 << 16][..size]) {
+                Ok(some) => n += some,
+                Err(e) => {
+                    assert_eq!(e.kind(), io::ErrorKind::TimedOut);
+                    break;
+                }
             }
         }
     }
+    stream.set_write_timeout(None).unwrap();
+    n
 }
 
 /// Reads so much, and forgets it.
