@@ -76,9 +76,10 @@ pub(crate) struct Running {
     pub(crate) stack: Stack,
     /// What it waits for, while it does.
     pub(crate) reason: WaitReason,
-    /// The object it waits on: an address to compare, never to follow, but by `heir`.
+    /// The object it waits on: an address to compare, never to follow.
     pub(crate) object: *const (),
-    pub(crate) heir: Option<Heir>,
+    /// In its frame.
+    pub(crate) heir: Option<NonNull<Heir>>,
     /// When it began to wait, by the coarse clock.
     pub(crate) since: Coarse,
     /// Whether it waits for a time, too: then it goes on whatever others do.
@@ -93,8 +94,15 @@ pub(crate) struct Running {
     pub(crate) last: u32,
 }
 
-/// Takes what a waiter was woken with, who died before it ran: of an object and the reason.
-pub(crate) type Heir = unsafe fn(*const (), ticket::Wake);
+/// Acts in the place of a waiter that dies with its runtime: passes on what it was woken with, or lets others pass. Lies in the
+/// waiter's frame, perhaps at the head of something larger; a ghost's frame stays as it is.
+#[derive(Debug)]
+pub(crate) struct Heir {
+    /// Called once, with the heir itself, when the waiter is dead: why it was woken, or None if nobody had woken it.
+    pub(crate) act: unsafe fn(*const Heir, Option<Wake>),
+    /// What `act` works on.
+    pub(crate) of: *const (),
+}
 
 /// What a parked goroutine waits for, in Go's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +113,10 @@ pub(crate) enum WaitReason {
     ChanSend,
     MutexLock,
     WaitGroupWait,
+    SemAcquire,
+    CondWait,
+    RwLockRead,
+    RwLockWrite,
     Join,
     Sleep,
     IoWait,
@@ -118,6 +130,10 @@ impl fmt::Display for WaitReason {
             WaitReason::ChanSend => "chan send",
             WaitReason::MutexLock => "sync.Mutex.Lock",
             WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
+            WaitReason::SemAcquire => "semacquire",
+            WaitReason::CondWait => "sync.Cond.Wait",
+            WaitReason::RwLockRead => "sync.RWMutex.RLock",
+            WaitReason::RwLockWrite => "sync.RWMutex.Lock",
             WaitReason::Join => "join",
             WaitReason::Sleep => "sleep",
             WaitReason::IoWait => "IO wait",

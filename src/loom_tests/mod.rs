@@ -8,16 +8,20 @@
 //! What models keep for themselves (counters, what was seen) is in std's atomics, Relaxed: it orders nothing.
 
 mod chan;
+mod condvar;
 mod drop;
 mod idle;
 mod keeper;
 mod mutex;
+mod once;
 mod own;
 mod park;
 mod poke;
 mod prim;
 mod procs;
 mod runq;
+mod rwlock;
+mod semaphore;
 mod timed;
 mod timer_chan;
 mod timers;

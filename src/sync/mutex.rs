@@ -124,6 +124,19 @@ pub struct MutexGuard<'a, T> {
     not_send: PhantomData<*const ()>,
 }
 
+impl<T> MutexGuard<'_, T> {
+    /// Calls `f`, which does not unwind, with the mutex unlocked.
+    pub(super) fn unlocked<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let raw = &self.mutex.raw;
+        raw.holder.clear();
+        raw.unlock();
+        let result = f();
+        raw.lock();
+        raw.holder.set();
+        result
+    }
+}
+
 // SAFETY: gives away `&T` only.
 unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
 

@@ -31,10 +31,10 @@
 //! `unlock` is one subtraction whatever it finds, and a `lock` that fails goes on with the state it got (104 -> 43 ns a round).
 #![expect(unsafe_code, reason = "nodes that lie in the waiters' frames")]
 
-use crate::g::WaitReason;
 use crate::g::ticket::Wake;
 use crate::g::waiter::Waiter;
 use crate::g::waitq::WaitQueue;
+use crate::g::{Heir, WaitReason};
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::{Lock, REAL, Rank, const_fn, pause};
 use crate::sched::blocking::wait_for_turn;
@@ -60,6 +60,7 @@ const SPINS: u32 = if REAL { 2 } else { 1 };
 const PAUSES: u32 = if REAL { 100 } else { 1 };
 
 /// See the module's head.
+#[derive(Debug)]
 #[repr(C)]
 pub(super) struct RawMutex {
     /// For reports; first, because waiters show them the mutex's address.
@@ -111,17 +112,17 @@ impl RawMutex {
         self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, take).is_ok()
     }
 
-    /// A waiter was won by an `unlock` and then died with its runtime, before it ran: passes on what it was woken with.
+    /// A waiter died with its runtime. If it had been won by an `unlock` before: passes on what it was woken with.
     ///
     /// # Safety
-    /// `raw` is a `RawMutex` that the dead one waited for: it is still borrowed by its frame.
-    unsafe fn inherit(raw: *const (), why: Wake) {
+    /// The heir is of a `RawMutex` that the dead one waited for: it is still borrowed by its frame.
+    unsafe fn inherit(heir: *const Heir, why: Option<Wake>) {
         // SAFETY: the caller vouches.
-        let raw = unsafe { &*raw.cast::<RawMutex>() };
+        let raw = unsafe { &*(*heir).of.cast::<RawMutex>() };
         let locked = match why {
-            Wake::Handed => true,
-            // It gave up by itself; an `unlock` that finds its node passes it by.
-            Wake::Timeout => false,
+            Some(Wake::Handed) => true,
+            // Nobody has won it; an `unlock` that finds its node passes it by.
+            Some(Wake::Timeout) | None => false,
             _ => raw.give_up(true),
         };
         if locked {
@@ -216,6 +217,7 @@ impl RawMutex {
         let who = me();
         let node = Waiter::new(who, std::ptr::null_mut());
         let object = std::ptr::from_ref(self).cast();
+        let heir = Heir { act: Self::inherit, of: object };
         // SAFETY: the node stays until we are woken, which takes it off the queue, or have taken it off. The lock is held.
         unsafe {
             if since.is_some() {
@@ -226,7 +228,8 @@ impl RawMutex {
                 queue.push_back(NonNull::from(&node));
             }
             let raw = queue.into_raw();
-            let why = park_or_inherit(who, raw, WaitReason::MutexLock, object, until, Self::inherit);
+            let heir = NonNull::from(&heir);
+            let why = park_or_inherit(who, raw, WaitReason::MutexLock, object, until, heir);
             if why == Wake::Timeout {
                 self.leave_queue(NonNull::from(&node));
             }
