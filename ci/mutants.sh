@@ -478,7 +478,7 @@ mutant waitgroup-late-done src/sync/waitgroup.rs waitgroup::a_late \
                 0 =>'
 
 # Semaphore, Condvar, RwLock, Once.
-mutant semaphore-overtakes src/sync/semaphore.rs semaphore::one_that \
+mutant semaphore-overtakes src/sync/semaphore.rs semaphore::nobody \
     'if wanted > self.free {
                     return None;
                 }' \

@@ -1,6 +1,8 @@
 //! Locks and counters.
 
 mod condvar;
+mod context;
+mod group;
 mod mutex;
 mod once;
 mod rwlock;
