@@ -10,7 +10,7 @@
 //!  24  id
 //!  32  code      how to run, drop, complete a closure of its type
 //!  40  site      where it was spawned
-//!  48  cold      name, stack size: only if the spawner gave any
+//!  48  cold      name, stack size, goroutine-locals: only if the spawner gave, or it made, any
 //!  56  joiner    the node of whoever joins
 //!  64  rt        its runtime; null: the slot is free
 //!  72  body      before the first run: the closure (boxed if larger)
@@ -28,6 +28,7 @@
 #![expect(unsafe_code, reason = "a slot whose body changes its type with the goroutine's state")]
 
 pub(crate) mod list;
+pub(crate) mod locals;
 pub(crate) mod parker;
 pub(crate) mod slab;
 pub(crate) mod status;
@@ -141,12 +142,14 @@ impl fmt::Display for WaitReason {
     }
 }
 
-/// What only some goroutines have: what their spawner asked for.
+/// What only some goroutines have: what their spawner asked for, and their locals.
 #[derive(Debug, Default)]
 pub(crate) struct Cold {
     pub(crate) name: Option<Box<str>>,
     /// Usable bytes of stack, if not the runtime's default.
     pub(crate) stack_size: Option<usize>,
+    /// The goroutine's own alone.
+    pub(crate) locals: locals::LocalsCell,
 }
 
 /// Held by who frees a [`Cold`], and by who reads one that is not its own.
@@ -304,14 +307,22 @@ impl Gp {
     /// # Safety
     /// The caller owns the goroutine or its handle.
     pub(crate) unsafe fn cold(&self) -> Option<&Cold> {
-        // SAFETY: written by the spawner only, before there was a second party; freed by the last one.
-        unsafe { self.g().cold.load(Ordering::Relaxed).as_ref() }
+        // SAFETY: a box that the last party frees. ORDER: pairs with `put_cold`.
+        unsafe { self.g().cold.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// By the goroutine itself, or its spawner before there is a second party: it has none.
+    fn put_cold(&self, cold: Box<Cold>) -> *const Cold {
+        let cold = Box::into_raw(cold);
+        // ORDER: pairs with `cold`, `name`.
+        self.g().cold.store(cold, Ordering::Release);
+        cold
     }
 
     /// The name, for somebody who is neither its owner nor its handle's: of whoever has the slot just now.
     pub(crate) fn name(&self) -> Option<Box<str>> {
         let _not_freed = COLD.lock();
-        // SAFETY: a box that is freed under the lock only. ORDER: pairs with `init`: its contents are seen.
+        // SAFETY: a box that is freed under the lock only. ORDER: pairs with `put_cold`: its contents are seen.
         let cold = unsafe { self.g().cold.load(Ordering::Acquire).as_ref() };
         cold.and_then(|cold| cold.name.clone())
     }
@@ -371,8 +382,8 @@ impl Gp {
         g.id.store(spawn.id, Ordering::Relaxed);
         g.site.store(std::ptr::from_ref(spawn.site).cast_mut(), Ordering::Relaxed);
         if let Some(cold) = spawn.cold {
-            // Nothing is lost: a free slot has none. ORDER: pairs with `name`.
-            g.cold.store(Box::into_raw(cold), Ordering::Release);
+            // Nothing is lost: a free slot has none.
+            self.put_cold(cold);
         }
         g.status.reset(spawn.handle);
         g.rt.store(spawn.rt.cast_mut(), Ordering::Relaxed);
