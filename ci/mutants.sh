@@ -570,6 +570,45 @@ mutant once-without-second-look src/sync/once.rs once \
     'DONE => return,' \
     'DONE if self.is_completed() && false => return,'
 
+# Context.
+mutant context-takes-children-first src/sync/context.rs context::a_child_hears \
+    'if one.end_as(how).is_err() {
+                continue;
+            }
+            one.clock.end();
+            let children = std::mem::take(&mut one.children.lock().places);' \
+    'let children = std::mem::take(&mut one.children.lock().places);
+            if one.end_as(how).is_err() {
+                continue;
+            }
+            one.clock.end();'
+mutant context-child-enters-unseen src/sync/context.rs context::a_child_hears \
+    'if ended != GOES_ON {
+            child.end_all(ended);
+        }' \
+    ''
+mutant context-cancel-tells-nobody src/sync/context.rs context::all \
+    'one.clock.end();
+            let' \
+    'let'
+mutant context-not-release src/sync/context.rs context::a_look \
+    'self.end.compare_exchange(GOES_ON, how, Ordering::AcqRel, Ordering::Acquire)' \
+    'self.end.compare_exchange(GOES_ON, how, Ordering::Acquire, Ordering::Acquire)'
+mutant context-ends-twice src/sync/context.rs context::it_ends \
+    'GOES_ON if self.due.has_passed() => self.end_as(EXCEEDED).unwrap_or_else(|was| was),' \
+    'GOES_ON if self.due.has_passed() => EXCEEDED,'
+mutant clock-end-wakes-nobody src/chan/timer.rs context::all \
+    'if first {
+            self.wake_all(Wake::Closed);
+        }
+    }
+
+    pub(super)' \
+    'let _ = first;
+    }
+
+    pub(super)'
+
 # The end of a goroutine, and of a runtime.
 mutant result-not-published src/g/status.rs drop::a \
     'self.0.fetch_or(DONE, Ordering::AcqRel)' \

@@ -1,4 +1,4 @@
-//! Where a goroutine keeps its goroutine-locals: a list in its [`Cold`](super::Cold) data, made when it first uses one.
+//! Where a goroutine keeps its goroutine-locals: a list in its [`Cold`] data, made when it first uses one.
 //!
 //! Invariants:
 //! - **one owner**: only the goroutine itself touches the list, from its first run to the end of [`drop_all`];

@@ -9,6 +9,7 @@
 
 mod chan;
 mod condvar;
+mod context;
 mod drop;
 mod idle;
 mod keeper;

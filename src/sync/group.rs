@@ -108,7 +108,7 @@ impl<E> Group<E> {
     ///
     /// # Panics
     /// With the first panic of a closure since the last `wait`, whether there was an error or not; with a
-    /// [`RuntimeDropped`](crate::runtime::RuntimeDropped), if one never ran because its runtime was dropped.
+    /// [`RuntimeDropped`], if one never ran because its runtime was dropped.
     pub fn wait(&self) -> Result<(), E> {
         self.0.running.wait();
         if let Some(context) = &self.0.context {

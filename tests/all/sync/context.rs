@@ -132,7 +132,8 @@ fn ten_thousand_children() {
         let root = Context::background();
         let children: Vec<_> = (0..10_000).map(|_| root.with_cancel()).collect();
         let wg = WaitGroup::new();
-        for child in children.iter().step_by(10).cloned() {
+        for child in children.iter().step_by(10) {
+            let child = child.clone();
             wg.spawn(move || assert!(child.done().recv().is_err()));
         }
         until_parked(1000);
