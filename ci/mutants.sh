@@ -500,7 +500,8 @@ mutant semaphore-permits-not-taken src/sync/semaphore.rs 'semaphore::one_p semap
 mutant condvar-queues-too-late src/sync/condvar.rs condvar::what \
     'let mut queue = self.queue.lock();
         let place' \
-    'guard.unlocked(|| {});
+    'let none = Heir { act: Self::inherit, of: std::ptr::null() };
+        guard.unlocked(NonNull::from(&none), || {});
         let mut queue = self.queue.lock();
         let place'
 mutant condvar-parks-though-notified src/sync/condvar.rs condvar::what \
@@ -516,9 +517,6 @@ mutant condvar-timed-out-means-not-notified src/sync/condvar.rs condvar::who_giv
             place.notified.get() != Notified::No' \
     'self.note(&queue);
             false'
-mutant condvar-timeout-not-unlinked src/sync/condvar.rs condvar::who_gives_up \
-    'unsafe { queue.waiters.unlink(NonNull::from(&node)) };' \
-    ''
 mutant condvar-nobody-noted src/sync/condvar.rs condvar::what \
     'unsafe { queue.waiters.push_back(NonNull::from(&node)) };
         self.note(&queue);' \

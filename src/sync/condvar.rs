@@ -10,8 +10,8 @@
 //!
 //! To notify: take the first node off the queue. Then that waiter *is* notified, and nobody else is by this call: it is won,
 //! if it has parked; marked, if it is between 1 and 3, or has timed out and has not come for its node (it then says that it was
-//! notified). Only the dead are passed over. A waiter that was notified and dies with its runtime before it runs passes
-//! the notification on; not if it went to all.
+//! notified). Only the dead are passed over. A waiter that was notified and dies with its runtime before it has the
+//! mutex again passes the notification on; not if it went to all.
 //!
 //! So notifications go to waiters in the order in which they queued, one that comes later than a notification never gets it, and
 //! nobody wakes without one.
@@ -250,7 +250,7 @@ impl Condvar {
         unsafe { queue.waiters.push_back(NonNull::from(&node)) };
         self.note(&queue);
         drop(queue);
-        guard.unlocked(|| {
+        guard.unlocked(at.cast(), || {
             let queue = self.queue.lock();
             if place.notified.get() != Notified::No {
                 drop(queue);

@@ -2,10 +2,12 @@
 #![expect(unsafe_code, reason = "a lock around a value")]
 
 use super::raw_mutex::RawMutex;
+use crate::g::Heir;
 use crate::prim::{RaceCell, const_fn};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
 use std::time::Duration;
 
 /// A lock around a value. No poisoning: a panic under the lock unlocks it, as with `parking_lot`.
@@ -125,13 +127,13 @@ pub struct MutexGuard<'a, T> {
 }
 
 impl<T> MutexGuard<'_, T> {
-    /// Calls `f`, which does not unwind, with the mutex unlocked.
-    pub(super) fn unlocked<R>(&mut self, f: impl FnOnce() -> R) -> R {
+    /// Calls `f`, which does not unwind, with the mutex unlocked. If the caller dies as it waits to lock it again, the heir acts.
+    pub(super) fn unlocked<R>(&mut self, heir: NonNull<Heir>, f: impl FnOnce() -> R) -> R {
         let raw = &self.mutex.raw;
         raw.holder.clear();
         raw.unlock();
         let result = f();
-        raw.lock();
+        raw.lock_for(heir);
         raw.holder.set();
         result
     }

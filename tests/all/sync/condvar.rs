@@ -2,7 +2,7 @@
 
 use crate::util::*;
 use sixtyone::sync::{Condvar, Mutex, WaitGroup, WaitTimeoutResult};
-use sixtyone::{JoinHandle, runtime as api, testing, yield_now};
+use sixtyone::{JoinHandle, Runtime, runtime as api, testing, yield_now};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -305,6 +305,39 @@ fn the_dead_pass_on() {
             survivor.join().unwrap();
         }
     });
+}
+
+/// The same with one that was notified, and waits for the mutex.
+#[test]
+fn one_that_dies_as_it_locks_again_passes_on() {
+    over_runtimes_to_drop(|rt| {
+        let pair = pair::<bool>();
+        let doomed = rt.spawn({
+            let pair = Arc::clone(&pair);
+            move || pair.1.wait(&mut pair.0.lock())
+        });
+        until(|| rt.metrics().parks >= 1);
+        let survivor = std::thread::spawn({
+            let pair = Arc::clone(&pair);
+            move || {
+                let mut set = pair.0.lock();
+                *set = true;
+                assert!(!pair.1.wait_timeout(&mut set, LONG).timed_out());
+            }
+        });
+        until(|| *pair.0.lock());
+        let held = pair.0.lock();
+        pair.1.notify_one();
+        until(|| rt.metrics().parks >= 2);
+        drop(rt);
+        assert!(doomed.join().is_err());
+        drop(held);
+        survivor.join().unwrap();
+    });
+}
+
+fn over_runtimes_to_drop(f: impl Fn(Runtime)) {
+    watched(|| PROCS.into_iter().for_each(|procs| f(runtime(procs))));
 }
 
 #[test]

@@ -276,6 +276,8 @@ fn the_dead_pass_on() {
                     0 => drop(lock.write()),
                     _ => drop(lock.read()),
                 }));
+                // The first writer keeps all the others out.
+                until(|| rt.metrics().parks >= 1);
             }
             until(|| rt.metrics().parks >= 10);
             let unlocks = round % 2 == 0;
