@@ -118,7 +118,7 @@ fn tries_exclude() {
 /// The writer gives up as the reader leaves, and others wait.
 #[test]
 fn a_writer_gives_up() {
-    model(3, || {
+    model(2, || {
         clock::every_look_adds(1);
         let lock = Shared::default();
         let inside = lock.read();
@@ -159,7 +159,7 @@ fn a_writer_that_gives_up_lets_readers_in() {
 
 #[test]
 fn a_reader_gives_up() {
-    model(3, || {
+    model(2, || {
         clock::every_look_adds(1);
         let lock = Shared::default();
         let writer = lock.write();
