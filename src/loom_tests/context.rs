@@ -71,7 +71,7 @@ fn a_look_sees_what_was_done() {
 fn it_ends_once() {
     model(3, || {
         clock::every_look_adds(1);
-        let ctx = Context::background().with_timeout(Duration::from_millis(4));
+        let ctx = Context::background().with_timeout(Duration::from_millis(2));
         let other = thread::spawn({
             let ctx = ctx.clone();
             move || ctx.err()

@@ -88,6 +88,7 @@ fn a_late_last_reader() {
                 0
             }
         });
+        thread::yield_now();
         *lock.write() += 1;
         let inside = lock.read();
         let writer = writes(&lock);
