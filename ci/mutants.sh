@@ -610,6 +610,136 @@ mutant waitgroup-late-done src/sync/waitgroup.rs waitgroup::a_late \
     'match 0 {
                 0 =>'
 
+# Semaphore, Condvar, RwLock, Once.
+mutant semaphore-overtakes src/sync/semaphore.rs semaphore::nobody \
+    'if wanted > self.free {
+                    return None;
+                }' \
+    'if wanted > self.free {
+                    self.requests.unlink(node);
+                    continue;
+                }'
+mutant semaphore-gives-up-in-silence src/sync/semaphore.rs semaphore::one_that \
+    '// It may have been what those behind it waited for.
+        self.grant();' \
+    ''
+mutant semaphore-timeout-not-unlinked src/sync/semaphore.rs semaphore \
+    'unsafe { self.0.lock().requests.unlink(NonNull::from(&node)) };' \
+    ''
+mutant semaphore-permits-not-taken src/sync/semaphore.rs 'semaphore::one_p semaphore::it_is' \
+    'self.free -= wanted;
+                    return' \
+    'return'
+mutant condvar-queues-too-late src/sync/condvar.rs condvar::what \
+    'let mut queue = self.queue.lock();
+        let place' \
+    'let none = Heir { act: Self::inherit, of: std::ptr::null() };
+        guard.unlocked(NonNull::from(&none), || {});
+        let mut queue = self.queue.lock();
+        let place'
+mutant condvar-parks-though-notified src/sync/condvar.rs condvar::what \
+    'if place.notified.get() != Notified::No {
+                drop(queue);' \
+    'if false {
+                drop(queue);'
+mutant condvar-awake-means-lost src/sync/condvar.rs condvar::what \
+    'if who.ticket().look() != Seen::Dead {' \
+    'if false && who.ticket().look() != Seen::Dead {'
+mutant condvar-timed-out-means-not-notified src/sync/condvar.rs condvar::who_gives_up \
+    'self.note(&queue);
+            place.notified.get() != Notified::No' \
+    'self.note(&queue);
+            false'
+mutant condvar-nobody-noted src/sync/condvar.rs condvar::what \
+    'unsafe { queue.waiters.push_back(NonNull::from(&node)) };
+        self.note(&queue);' \
+    'unsafe { queue.waiters.push_back(NonNull::from(&node)) };'
+mutant rwlock-read-not-acquire src/sync/raw_rwlock.rs rwlock::a_writer_and \
+    'self.state.compare_exchange(state, state + READER, Ordering::Acquire, Ordering::Relaxed)' \
+    'self.state.compare_exchange(state, state + READER, Ordering::Relaxed, Ordering::Relaxed)'
+mutant rwlock-read-not-release src/sync/raw_rwlock.rs rwlock::a_writer_and \
+    'self.state.fetch_sub(READER, Ordering::Release)' \
+    'self.state.fetch_sub(READER, Ordering::Relaxed)'
+mutant rwlock-write-not-release src/sync/raw_rwlock.rs rwlock::a_writer_and \
+    'self.state.compare_exchange(WRITER, 0, Ordering::Release, Ordering::Relaxed)' \
+    'self.state.compare_exchange(WRITER, 0, Ordering::Relaxed, Ordering::Relaxed)'
+mutant rwlock-let-in-not-release src/sync/raw_rwlock.rs rwlock::a \
+    'self.state.fetch_and(!gone, Ordering::Release)' \
+    'self.state.fetch_and(!gone, Ordering::Relaxed)'
+mutant rwlock-queues-unseen src/sync/raw_rwlock.rs rwlock::a_writer_and \
+    '(state & WRITER != 0).then_some(state | QUEUED)' \
+    '(state & WRITER != 0).then_some(state)'
+mutant rwlock-queues-beside-a-free-one src/sync/raw_rwlock.rs rwlock::a_writer_and \
+    '(state & WRITER != 0).then_some(state | QUEUED)' \
+    'Some(state | QUEUED)'
+mutant rwlock-writer-without-second-look src/sync/raw_rwlock.rs rwlock::a \
+    'if self.state.load(Ordering::Acquire) < READER {' \
+    'if false {'
+mutant rwlock-late-reader-wakes src/sync/raw_rwlock.rs rwlock::a_late \
+    'if self.state.load(Ordering::Relaxed) >= READER {' \
+    'if false {'
+mutant rwlock-let-in-uncounted src/sync/raw_rwlock.rs rwlock::a \
+    'self.state.fetch_add(n * READER, Ordering::Relaxed);' \
+    ''
+mutant rwlock-gives-up-and-stays src/sync/raw_rwlock.rs rwlock::a_writer_g \
+    'self.unlock_write();
+        false' \
+    'false'
+mutant rwlock-writer-timeout-not-unlinked src/sync/raw_rwlock.rs rwlock::a_writer_g \
+    'unsafe { self.queue.lock().writer.unlink(NonNull::from(&node)) };' \
+    ''
+mutant rwlock-reader-timeout-not-unlinked src/sync/raw_rwlock.rs rwlock::a_reader_g \
+    'unsafe { self.queue.lock().readers.unlink(NonNull::from(&node)) };' \
+    ''
+mutant once-not-release src/sync/once.rs once \
+    'self.0.store(self.1, Ordering::Release)' \
+    'self.0.store(self.1, Ordering::Relaxed)'
+mutant once-not-acquire src/sync/once.rs once \
+    'self.state.load(Ordering::Acquire) == DONE' \
+    'self.state.load(Ordering::Relaxed) == DONE'
+mutant once-without-second-look src/sync/once.rs once \
+    'DONE => return,' \
+    'DONE if self.is_completed() && false => return,'
+
+# Context.
+mutant context-takes-children-first src/sync/context.rs context::a_child_hears \
+    'if one.end_as(how).is_err() {
+                continue;
+            }
+            one.clock.end();
+            let children = std::mem::take(&mut one.children.lock().places);' \
+    'let children = std::mem::take(&mut one.children.lock().places);
+            if one.end_as(how).is_err() {
+                continue;
+            }
+            one.clock.end();'
+mutant context-child-enters-unseen src/sync/context.rs context::a_child_hears \
+    'if ended != GOES_ON {
+            child.end_all(ended);
+        }' \
+    ''
+mutant context-cancel-tells-nobody src/sync/context.rs context::all \
+    'one.clock.end();
+            let' \
+    'let'
+mutant context-not-release src/sync/context.rs context::a_look \
+    'self.end.compare_exchange(GOES_ON, how, Ordering::AcqRel, Ordering::Acquire)' \
+    'self.end.compare_exchange(GOES_ON, how, Ordering::Acquire, Ordering::Acquire)'
+mutant context-ends-twice src/sync/context.rs context::it_ends \
+    'GOES_ON if self.due.has_passed() => self.end_as(EXCEEDED).unwrap_or_else(|was| was),' \
+    'GOES_ON if self.due.has_passed() => EXCEEDED,'
+mutant clock-end-wakes-nobody src/chan/timer.rs context::all \
+    'if first {
+            self.wake_all(Wake::Closed);
+        }
+    }
+
+    pub(super)' \
+    'let _ = first;
+    }
+
+    pub(super)'
+
 # The end of a goroutine, and of a runtime.
 mutant result-not-published src/g/status.rs drop::a \
     'self.0.fetch_or(DONE, Ordering::AcqRel)' \

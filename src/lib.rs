@@ -31,7 +31,7 @@
 //! crate can make harmless for thread-locals. [`Runtime::new`] says what is promised. Everything after it is safe.
 //!
 //! # Threads and goroutines
-//! Channels, [`sync::Mutex`], [`sync::WaitGroup`], [`task::JoinHandle`] and all of [`time`] work from plain threads too, which they block;
+//! Channels, all of [`sync`] and [`time`], and [`task::JoinHandle`] work from plain threads too, which they block;
 //! a goroutine they park. "Blocks" in these pages means either.
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]

@@ -48,7 +48,7 @@ impl Runtime {
             M::current().is_none_or(|m| m.cur().is_none()),
             "Runtime::run called inside a goroutine: call the closure, or spawn it"
         );
-        let cold = Cold { name: Some("main".into()), stack_size: Some(MAIN_SIZE) };
+        let cold = Cold { name: Some("main".into()), stack_size: Some(MAIN_SIZE), ..Cold::default() };
         let site = Location::caller();
         match JoinHandle::of(start::run_main(&self.shared, f, Box::new(cold), site)).join() {
             Ok(value) => value,

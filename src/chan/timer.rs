@@ -15,6 +15,9 @@
 //! Each waiter brings the clock, not only the first: that one may be a goroutine whose runtime is dropped, and then the
 //! others would wait for ever. So on each value all of them wake, and which of them gets it is open.
 //!
+//! There is one more kind, which [ends](TimerChan::ending): at `due` it closes instead of delivering, for all, like a channel
+//! whose last sender goes. A `Context`'s.
+//!
 //! The value is the moment when it was due, however late it is received, as Go's is.
 #![expect(unsafe_code, reason = "queues nodes that lie in the waiters' frames")]
 
@@ -35,6 +38,8 @@ struct State {
     due: Option<Deadline>,
     /// From one value to the next; None: there is only one.
     period: Option<Duration>,
+    /// At `due` it closes, and nothing is delivered.
+    ends: bool,
     closed: bool,
     receivers: WaitQueue,
 }
@@ -52,6 +57,10 @@ impl State {
     /// is the first that is still to come.
     fn take(&mut self, now: Deadline) -> Option<Deadline> {
         let due = self.due.filter(|&due| due <= now)?;
+        if self.ends {
+            (self.due, self.closed) = (None, true);
+            return None;
+        }
         self.due = self.period.map(|period| next_tick(due, period, now));
         Some(due)
     }
@@ -73,8 +82,27 @@ impl TimerChan {
     /// Delivers once `time` has passed, and then, with a period, each time that has passed again.
     pub(crate) fn new(time: Duration, period: Option<Duration>) -> TimerChan {
         let due = Some(Deadline::after(time));
-        let state = State { due, period, closed: false, receivers: WaitQueue::new() };
+        let state = State { due, period, ends: false, closed: false, receivers: WaitQueue::new() };
         TimerChan(Lock::new(Rank::Wait, state))
+    }
+
+    /// Delivers nothing, and is closed from that moment on, or from [`end`](TimerChan::end).
+    pub(crate) fn ending(at: Deadline) -> TimerChan {
+        let due = (at != Deadline::NEVER).then_some(at);
+        let state = State { due, period: None, ends: true, closed: false, receivers: WaitQueue::new() };
+        TimerChan(Lock::new(Rank::Wait, state))
+    }
+
+    /// Closes one of that kind.
+    pub(crate) fn end(&self) {
+        let first = {
+            let mut state = self.0.lock();
+            state.due = None;
+            !std::mem::replace(&mut state.closed, true)
+        };
+        if first {
+            self.wake_all(Wake::Closed);
+        }
     }
 
     pub(super) fn try_recv(&self) -> Result<Instant, TryRecvError> {
@@ -138,9 +166,13 @@ impl TimerChan {
         before.is_some()
     }
 
-    /// What is pending can still be received, nothing else comes. False: it was closed already.
+    /// What is pending can still be received, nothing else comes. False: it was closed already; or it is not the receiver's to
+    /// close, but ends.
     pub(super) fn close(&self) -> bool {
         let mut state = self.0.lock();
+        if state.ends {
+            return false;
+        }
         let first = !std::mem::replace(&mut state.closed, true);
         if first {
             state.period = None;
@@ -161,11 +193,13 @@ impl TimerChan {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.0.lock().closed
+        let state = self.0.lock();
+        state.closed || (state.ends && state.is_pending(Deadline::now()))
     }
 
     pub(super) fn len(&self) -> usize {
-        usize::from(self.0.lock().is_pending(Deadline::now()))
+        let state = self.0.lock();
+        usize::from(!state.ends && state.is_pending(Deadline::now()))
     }
 }
 

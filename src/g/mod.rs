@@ -10,7 +10,7 @@
 //!  24  id
 //!  32  code      how to run, drop, complete a closure of its type
 //!  40  site      where it was spawned
-//!  48  cold      name, stack size: only if the spawner gave any
+//!  48  cold      name, stack size, goroutine-locals: only if the spawner gave, or it made, any
 //!  56  joiner    the node of whoever joins
 //!  64  rt        its runtime; null: the slot is free
 //!  72  body      before the first run: the closure (boxed if larger)
@@ -28,6 +28,7 @@
 #![expect(unsafe_code, reason = "a slot whose body changes its type with the goroutine's state")]
 
 pub(crate) mod list;
+pub(crate) mod locals;
 pub(crate) mod parker;
 pub(crate) mod slab;
 pub(crate) mod status;
@@ -76,9 +77,10 @@ pub(crate) struct Running {
     pub(crate) stack: Stack,
     /// What it waits for, while it does.
     pub(crate) reason: WaitReason,
-    /// The object it waits on: an address to compare, never to follow, but by `heir`.
+    /// The object it waits on: an address to compare, never to follow.
     pub(crate) object: *const (),
-    pub(crate) heir: Option<Heir>,
+    /// In its frame.
+    pub(crate) heir: Option<NonNull<Heir>>,
     /// When it began to wait, by the coarse clock.
     pub(crate) since: Coarse,
     /// Whether it waits for a time, too: then it goes on whatever others do.
@@ -93,8 +95,15 @@ pub(crate) struct Running {
     pub(crate) last: u32,
 }
 
-/// Takes what a waiter was woken with, who died before it ran: of an object and the reason.
-pub(crate) type Heir = unsafe fn(*const (), ticket::Wake);
+/// Acts in the place of a waiter that dies with its runtime: passes on what it was woken with, or lets others pass. Lies in the
+/// waiter's frame, perhaps at the head of something larger; a ghost's frame stays as it is.
+#[derive(Debug)]
+pub(crate) struct Heir {
+    /// Called once, with the heir itself, when the waiter is dead: why it was woken, or None if nobody had woken it.
+    pub(crate) act: unsafe fn(*const Heir, Option<Wake>),
+    /// What `act` works on.
+    pub(crate) of: *const (),
+}
 
 /// What a parked goroutine waits for, in Go's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +114,10 @@ pub(crate) enum WaitReason {
     ChanSend,
     MutexLock,
     WaitGroupWait,
+    SemAcquire,
+    CondWait,
+    RwLockRead,
+    RwLockWrite,
     Join,
     Sleep,
     IoWait,
@@ -118,6 +131,10 @@ impl fmt::Display for WaitReason {
             WaitReason::ChanSend => "chan send",
             WaitReason::MutexLock => "sync.Mutex.Lock",
             WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
+            WaitReason::SemAcquire => "semacquire",
+            WaitReason::CondWait => "sync.Cond.Wait",
+            WaitReason::RwLockRead => "sync.RWMutex.RLock",
+            WaitReason::RwLockWrite => "sync.RWMutex.Lock",
             WaitReason::Join => "join",
             WaitReason::Sleep => "sleep",
             WaitReason::IoWait => "IO wait",
@@ -125,12 +142,14 @@ impl fmt::Display for WaitReason {
     }
 }
 
-/// What only some goroutines have: what their spawner asked for.
+/// What only some goroutines have: what their spawner asked for, and their locals.
 #[derive(Debug, Default)]
 pub(crate) struct Cold {
     pub(crate) name: Option<Box<str>>,
     /// Usable bytes of stack, if not the runtime's default.
     pub(crate) stack_size: Option<usize>,
+    /// The goroutine's own alone.
+    pub(crate) locals: locals::LocalsCell,
 }
 
 /// Held by who frees a [`Cold`], and by who reads one that is not its own.
@@ -288,14 +307,22 @@ impl Gp {
     /// # Safety
     /// The caller owns the goroutine or its handle.
     pub(crate) unsafe fn cold(&self) -> Option<&Cold> {
-        // SAFETY: written by the spawner only, before there was a second party; freed by the last one.
-        unsafe { self.g().cold.load(Ordering::Relaxed).as_ref() }
+        // SAFETY: a box that the last party frees. ORDER: pairs with `put_cold`.
+        unsafe { self.g().cold.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// By the goroutine itself, or its spawner before there is a second party: it has none.
+    fn put_cold(&self, cold: Box<Cold>) -> *const Cold {
+        let cold = Box::into_raw(cold);
+        // ORDER: pairs with `cold`, `name`.
+        self.g().cold.store(cold, Ordering::Release);
+        cold
     }
 
     /// The name, for somebody who is neither its owner nor its handle's: of whoever has the slot just now.
     pub(crate) fn name(&self) -> Option<Box<str>> {
         let _not_freed = COLD.lock();
-        // SAFETY: a box that is freed under the lock only. ORDER: pairs with `init`: its contents are seen.
+        // SAFETY: a box that is freed under the lock only. ORDER: pairs with `put_cold`: its contents are seen.
         let cold = unsafe { self.g().cold.load(Ordering::Acquire).as_ref() };
         cold.and_then(|cold| cold.name.clone())
     }
@@ -355,8 +382,8 @@ impl Gp {
         g.id.store(spawn.id, Ordering::Relaxed);
         g.site.store(std::ptr::from_ref(spawn.site).cast_mut(), Ordering::Relaxed);
         if let Some(cold) = spawn.cold {
-            // Nothing is lost: a free slot has none. ORDER: pairs with `name`.
-            g.cold.store(Box::into_raw(cold), Ordering::Release);
+            // Nothing is lost: a free slot has none.
+            self.put_cold(cold);
         }
         g.status.reset(spawn.handle);
         g.rt.store(spawn.rt.cast_mut(), Ordering::Relaxed);

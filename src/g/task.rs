@@ -4,7 +4,7 @@
 //! alignment. [`Code`] is what remains of the types: one table for each closure type.
 #![expect(unsafe_code, reason = "puts values of any type into raw bytes and takes them out again")]
 
-use super::{BODY, Gp, Running, Spawn};
+use super::{BODY, Gp, Running, Spawn, locals};
 use std::any::Any;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,7 +70,16 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
             put(gp, running);
             f
         };
-        let result = catch_unwind(AssertUnwindSafe(f));
+        let mut result = catch_unwind(AssertUnwindSafe(f));
+        // SAFETY: still us, and nothing that the closure has borrowed is left.
+        if let Err(payload) = unsafe { drop_locals(gp) }
+            && result.is_ok()
+        {
+            let ok = std::mem::replace(&mut result, Err(payload));
+            if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(ok))) {
+                std::mem::forget(second);
+            }
+        }
         let panicked = result.is_err();
         // SAFETY: still us; a Running needs no drop.
         unsafe { put::<std::thread::Result<T>>(gp, result) };
@@ -81,6 +90,16 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
         // SAFETY: the caller owns a fresh goroutine.
         drop(unsafe { get::<F>(gp) });
     }
+}
+
+/// The goroutine's locals go, if it has any, while it still may park.
+///
+/// # Safety
+/// As [`locals::drop_all`].
+#[inline(always)]
+unsafe fn drop_locals(gp: Gp) -> std::thread::Result<()> {
+    // SAFETY: the caller vouches.
+    unsafe { if gp.cold().is_some() { locals::drop_all(gp) } else { Ok(()) } }
 }
 
 unsafe fn fail<T>(gp: Gp, payload: Payload) {

@@ -7,7 +7,7 @@
 
 use super::Gp;
 use super::parker::Parker;
-use super::ticket::{Epoch, Ticket, Wake};
+use super::ticket::{Epoch, Seen, Ticket, Wake};
 use crate::prim::RaceCell;
 use std::ptr::NonNull;
 
@@ -71,6 +71,13 @@ impl Waiter {
             Who::G(gp) => gp.claim(self.epoch, why),
             Who::Thread(parker) => parker.ticket.claim(self.epoch, why),
         }
+    }
+}
+
+impl Waiter {
+    /// Whether it may still be won: neither dead nor woken by something else. Under its queue's lock.
+    pub(crate) fn waits(&self) -> bool {
+        self.who.ticket().look() == Seen::Waiting(self.epoch)
     }
 }
 

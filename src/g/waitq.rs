@@ -85,6 +85,25 @@ impl WaitQueue {
         }
     }
 
+    #[inline]
+    pub(crate) fn head(&self) -> Option<NonNull<Waiter>> {
+        self.head
+    }
+
+    /// The first node, on the queue still, of a waiter that may be won: those that cannot be any more are taken off on the way.
+    pub(crate) fn first(&mut self) -> Option<NonNull<Waiter>> {
+        loop {
+            let node = self.head?;
+            // SAFETY: nodes in the queue are valid, and ours under the lock.
+            unsafe {
+                if node.as_ref().waits() {
+                    return Some(node);
+                }
+                self.unlink(node);
+            }
+        }
+    }
+
     /// Takes the first waiter that can still be won off the queue, and wins it. Those that cannot (dead, or woken by
     /// something else and on their way here to unlink themselves) are taken off on the way.
     ///

@@ -8,11 +8,14 @@
 //! What models keep for themselves (counters, what was seen) is in std's atomics, Relaxed: it orders nothing.
 
 mod chan;
+mod condvar;
+mod context;
 mod drop;
 mod idle;
 mod keeper;
 mod mutex;
 mod netdesc;
+mod once;
 mod outside;
 mod own;
 mod park;
@@ -20,6 +23,8 @@ mod poke;
 mod prim;
 mod procs;
 mod runq;
+mod rwlock;
+mod semaphore;
 mod timed;
 mod timer_chan;
 mod timers;

@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "a waiter that dies has its node in its frame")]
 
 use super::model;
+use crate::g::Heir;
 use crate::g::parker::Parker;
 use crate::g::waiter::{Waiter, Who};
 use crate::netpoll::desc::{Enlisted, Side};
@@ -90,8 +91,9 @@ impl Socket {
                 parker.sleeper.sleep();
                 let why = parker.ticket.claimed().expect("it was won");
                 parker.ticket.bury();
-                // SAFETY: the side it waited on.
-                unsafe { inherit(std::ptr::from_ref(&self.side).cast(), why) };
+                let heir = Heir { act: inherit, of: std::ptr::from_ref(&self.side).cast() };
+                // SAFETY: of the side it waited on.
+                unsafe { inherit(&raw const heir, Some(why)) };
             }
             // Not in the queue: it has tried again, with success, and then passed on what there is.
             Enlisted::Ready => self.side.happened().into_iter().for_each(ready),

@@ -101,7 +101,7 @@ pub(crate) fn bury_all(rt: &Arc<Shared>) {
         slab::for_each(|gp| {
             let ours = || std::ptr::eq(gp.rt(), Arc::as_ptr(rt).cast());
             // SAFETY: one owner: the killer of the ticket.
-            claimed |= kill_waiting(gp.ticket(), ours, || unsafe { bury(gp) });
+            claimed |= kill_waiting(gp.ticket(), ours, || unsafe { bury_waiting(gp) });
         });
         claimed
     };
@@ -162,12 +162,13 @@ unsafe fn bury_queued(gp: Gp) {
     // SAFETY: the caller is the owner.
     unsafe {
         if *gp.flags() & flag::FRESH == 0 {
-            let (claimed, object, heir) =
-                (gp.ticket().claimed(), (*gp.running()).object, (*gp.running()).heir);
+            // One that has yielded waits for nothing, and inherits nothing to anybody.
+            let claimed = gp.ticket().claimed();
+            let heir = (*gp.running()).heir.filter(|_| claimed.is_some());
             gp.ticket().bury();
             bury(gp);
-            if let (Some(why), Some(heir)) = (claimed, heir) {
-                heir(object, why);
+            if let Some(heir) = heir {
+                (heir.as_ref().act)(heir.as_ptr(), claimed);
             }
             return;
         }
@@ -175,6 +176,19 @@ unsafe fn bury_queued(gp: Gp) {
         // A panicking drop has been printed by the panic hook; it is the reason the handle gets.
         (gp.code().fail)(gp, dropped.err().unwrap_or_else(|| Box::new(RuntimeDropped)));
         end(gp);
+    }
+}
+
+/// # Safety
+/// One owner: the caller, who has killed the goroutine as it waited.
+unsafe fn bury_waiting(gp: Gp) {
+    // SAFETY: the caller is the owner. The heir lies in a frame that stays.
+    unsafe {
+        let heir = (*gp.running()).heir;
+        bury(gp);
+        if let Some(heir) = heir {
+            (heir.as_ref().act)(heir.as_ptr(), None);
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use super::runtime::{Kind, Shared};
 use super::stats::{Count, Stats};
 use crate::g::ticket::Wake;
 use crate::g::waiter::{Waiter, Who};
-use crate::g::{Gp, WaitReason};
+use crate::g::{Gp, Heir, WaitReason};
 use crate::netpoll::desc::{Desc, Ended, Enlisted, Events, Side};
 use crate::netpoll::poller::Poller;
 use crate::runq::global::{Fifo, Queue};
@@ -145,8 +145,10 @@ fn wait_in_queue(side: &Side, events: Events, until: Deadline) -> Result<(), End
         }
     };
     let object = std::ptr::from_ref(side).cast();
+    let heir = Heir { act: inherit, of: object };
+    let heir = NonNull::from(&heir);
     // SAFETY: `enlist` left the lock held. Sides are never freed (in a model, not while anybody waits).
-    match unsafe { park_or_inherit(who, lock, WaitReason::IoWait, object, until, inherit) } {
+    match unsafe { park_or_inherit(who, lock, WaitReason::IoWait, object, until, heir) } {
         Wake::Handed | Wake::Retry => Ok(()),
         Wake::Closed => Err(Ended::Closed),
         Wake::Timeout => {
@@ -160,11 +162,11 @@ fn wait_in_queue(side: &Side, events: Events, until: Deadline) -> Result<(), End
 /// A waiter died with its runtime before it could try: the event is for the next.
 ///
 /// # Safety
-/// `side` is the one it waited on.
-pub(crate) unsafe fn inherit(side: *const (), why: Wake) {
-    if why == Wake::Handed {
+/// The heir is of the `Side` it waited on.
+pub(crate) unsafe fn inherit(heir: *const Heir, why: Option<Wake>) {
+    if why == Some(Wake::Handed) {
         // SAFETY: the caller vouches; sides are never freed.
-        unsafe { &*side.cast::<Side>() }.happened().into_iter().for_each(ready);
+        unsafe { &*(*heir).of.cast::<Side>() }.happened().into_iter().for_each(ready);
     }
 }
 

@@ -27,6 +27,7 @@ use crate::g::waitq::WaitQueue;
 use crate::g::{Gp, Heir, WaitReason};
 use crate::prim::RawLock;
 use crate::sys::clock::{Coarse, Deadline};
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -66,18 +67,17 @@ pub(crate) unsafe fn park_until(
     unsafe { park_with(who, lock, reason, object, until, None) }
 }
 
-/// Like [`park_until`], for what must not be lost with a waiter that is won and then dies with its runtime before it runs: `heir`
-/// is called in its place, with `object` and why it was woken.
+/// Like [`park_until`], for one whose death with its runtime must not harm others: its heir acts then.
 ///
 /// # Safety
-/// As [`park_until`], and `heir` may be called with `object` for as long as the caller's frame is there.
+/// As [`park_until`]; the heir stays where it is, and may act, for as long as the caller's frame is there.
 pub(crate) unsafe fn park_or_inherit(
     who: Who,
     lock: &RawLock,
     reason: WaitReason,
     object: *const (),
     until: Deadline,
-    heir: Heir,
+    heir: NonNull<Heir>,
 ) -> Wake {
     // SAFETY: the caller vouches.
     unsafe { park_with(who, lock, reason, object, until, Some(heir)) }
@@ -90,7 +90,7 @@ unsafe fn park_with(
     reason: WaitReason,
     object: *const (),
     until: Deadline,
-    heir: Option<Heir>,
+    heir: Option<NonNull<Heir>>,
 ) -> Wake {
     match who {
         Who::G(gp) => {
@@ -223,7 +223,7 @@ fn sleep(parker: &'static Parker, mut asleep: Asleep, until: Deadline) -> Wake {
 /// # Safety
 /// One owner: the caller is the goroutine.
 #[inline(always)]
-unsafe fn note(gp: Gp, reason: WaitReason, object: *const (), heir: Option<Heir>, until: Deadline) {
+unsafe fn note(gp: Gp, reason: WaitReason, object: *const (), heir: Option<NonNull<Heir>>, until: Deadline) {
     // SAFETY: the caller is the goroutine, which runs.
     unsafe {
         (*gp.running()).reason = reason;
@@ -395,7 +395,7 @@ pub(crate) fn claim_batch(queue: &mut WaitQueue, why: Wake, batch: &mut [Option<
 
 /// # Safety
 /// The node's owner was claimed by the caller, and not readied yet.
-unsafe fn who_of(node: std::ptr::NonNull<Waiter>) -> Who {
+unsafe fn who_of(node: NonNull<Waiter>) -> Who {
     // SAFETY: the caller vouches.
     unsafe { node.as_ref() }.who
 }

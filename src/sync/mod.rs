@@ -1,4 +1,6 @@
-//! What goroutines (and plain threads) wait for each other with: [`Mutex`], [`WaitGroup`].
+//! What goroutines (and plain threads) wait for each other with: [`Mutex`], [`RwLock`], [`Condvar`],
+//! [`Semaphore`], [`WaitGroup`], [`Barrier`], [`Once`], [`OnceLock`], [`LazyLock`];
+//! [`Context`], [`Group`].
 //!
 //! A data race (lecture notes, Definition 2.13) is not among the things that can go wrong. Go runs this program and
 //! loses counts; here both closures want `counter` for themselves alone, and only one of them can have it at a time:
@@ -11,9 +13,26 @@
 //! });
 //! ```
 
+mod barrier;
+mod condvar;
+mod context;
+mod group;
 mod mutex;
+mod once;
+mod once_lock;
 mod raw_mutex;
+mod raw_rwlock;
+mod rwlock;
+mod semaphore;
 mod waitgroup;
 
+pub use barrier::{Barrier, BarrierWaitResult};
+pub use condvar::{Condvar, WaitTimeoutResult};
+pub use context::{Context, ContextError};
+pub use group::Group;
 pub use mutex::{Mutex, MutexGuard};
+pub use once::{Once, OnceState};
+pub use once_lock::{LazyLock, OnceLock};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use semaphore::{Semaphore, SemaphorePermit};
 pub use waitgroup::WaitGroup;

@@ -2,10 +2,12 @@
 #![expect(unsafe_code, reason = "a lock around a value")]
 
 use super::raw_mutex::RawMutex;
+use crate::g::Heir;
 use crate::prim::{RaceCell, const_fn};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
 use std::time::Duration;
 
 /// A lock around a value. No poisoning: a panic under the lock unlocks it, as with `parking_lot`.
@@ -122,6 +124,19 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 pub struct MutexGuard<'a, T> {
     mutex: &'a Mutex<T>,
     not_send: PhantomData<*const ()>,
+}
+
+impl<T> MutexGuard<'_, T> {
+    /// Calls `f`, which does not unwind, with the mutex unlocked. If the caller dies as it waits to lock it again, the heir acts.
+    pub(super) fn unlocked<R>(&mut self, heir: NonNull<Heir>, f: impl FnOnce() -> R) -> R {
+        let raw = &self.mutex.raw;
+        raw.holder.clear();
+        raw.unlock();
+        let result = f();
+        raw.lock_for(heir);
+        raw.holder.set();
+        result
+    }
 }
 
 // SAFETY: gives away `&T` only.

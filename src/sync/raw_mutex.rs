@@ -31,10 +31,10 @@
 //! `unlock` is one subtraction whatever it finds, and a `lock` that fails goes on with the state it got (104 -> 43 ns a round).
 #![expect(unsafe_code, reason = "nodes that lie in the waiters' frames")]
 
-use crate::g::WaitReason;
 use crate::g::ticket::Wake;
 use crate::g::waiter::Waiter;
 use crate::g::waitq::WaitQueue;
+use crate::g::{Heir, WaitReason};
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::{Lock, REAL, Rank, const_fn, pause};
 use crate::sched::blocking::wait_for_turn;
@@ -59,7 +59,15 @@ const STARVING_AFTER: Duration = Duration::from_millis(1);
 const SPINS: u32 = if REAL { 2 } else { 1 };
 const PAUSES: u32 = if REAL { 100 } else { 1 };
 
+/// In a waiter's frame: the mutex's, and that of what it needs the mutex for.
+#[repr(C)]
+struct Heirs {
+    first: Heir,
+    other: Option<NonNull<Heir>>,
+}
+
 /// See the module's head.
+#[derive(Debug)]
 #[repr(C)]
 pub(super) struct RawMutex {
     /// For reports; first, because waiters show them the mutex's address.
@@ -84,7 +92,14 @@ impl RawMutex {
     #[inline(always)]
     pub(super) fn lock(&self) {
         if let Err(state) = self.lock_now() {
-            self.lock_contended(state, Deadline::NEVER);
+            self.lock_contended(state, Deadline::NEVER, None);
+        }
+    }
+
+    /// Locks; if the caller dies with its runtime as it waits, its other heir acts, too.
+    pub(super) fn lock_for(&self, heir: NonNull<Heir>) {
+        if let Err(state) = self.lock_now() {
+            self.lock_contended(state, Deadline::NEVER, Some(heir));
         }
     }
 
@@ -92,7 +107,7 @@ impl RawMutex {
     pub(super) fn lock_timeout(&self, time: Duration) -> bool {
         match self.lock_now() {
             Ok(_) => true,
-            Err(state) => self.lock_contended(state, Deadline::after(time)),
+            Err(state) => self.lock_contended(state, Deadline::after(time), None),
         }
     }
 
@@ -111,21 +126,27 @@ impl RawMutex {
         self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, take).is_ok()
     }
 
-    /// A waiter was won by an `unlock` and then died with its runtime, before it ran: passes on what it was woken with.
+    /// A waiter died with its runtime. If it had been won by an `unlock` before: passes on what it was woken with.
     ///
     /// # Safety
-    /// `raw` is a `RawMutex` that the dead one waited for: it is still borrowed by its frame.
-    unsafe fn inherit(raw: *const (), why: Wake) {
+    /// The heir is the first of [`Heirs`], of a `RawMutex` that the dead one waited for: it is still borrowed by its frame.
+    unsafe fn inherit(heir: *const Heir, why: Option<Wake>) {
         // SAFETY: the caller vouches.
-        let raw = unsafe { &*raw.cast::<RawMutex>() };
+        let raw = unsafe { &*(*heir).of.cast::<RawMutex>() };
         let locked = match why {
-            Wake::Handed => true,
-            // It gave up by itself; an `unlock` that finds its node passes it by.
-            Wake::Timeout => false,
+            Some(Wake::Handed) => true,
+            // Nobody has won it; an `unlock` that finds its node passes it by.
+            Some(Wake::Timeout) | None => false,
             _ => raw.give_up(true),
         };
         if locked {
             raw.unlock();
+        }
+        // SAFETY: in the dead one's frame, too.
+        unsafe {
+            if let Some(other) = (*heir.cast::<Heirs>()).other {
+                (other.as_ref().act)(other.as_ptr(), None);
+            }
         }
     }
 
@@ -140,7 +161,7 @@ impl RawMutex {
 
     /// False: the moment has come first.
     #[cold]
-    fn lock_contended(&self, seen: u32, until: Deadline) -> bool {
+    fn lock_contended(&self, seen: u32, until: Deadline, other_heir: Option<NonNull<Heir>>) -> bool {
         let mut state = seen;
         let mut has_turn = false;
         let mut since: Option<Instant> = None;
@@ -178,7 +199,7 @@ impl RawMutex {
             if until.has_passed() {
                 return self.give_up(awake);
             }
-            match self.queue_up(&mut since, awake, until) {
+            match self.queue_up(&mut since, awake, until, other_heir) {
                 None => {}
                 Some(Wake::Handed) => {
                     if since.is_some_and(|since| clock::now().duration_since(since) <= STARVING_AFTER) {
@@ -198,7 +219,13 @@ impl RawMutex {
     }
 
     /// Waits in the queue; returns why the wait ended. None: the mutex became free before.
-    fn queue_up(&self, since: &mut Option<Instant>, awake: bool, until: Deadline) -> Option<Wake> {
+    fn queue_up(
+        &self,
+        since: &mut Option<Instant>,
+        awake: bool,
+        until: Deadline,
+        other_heir: Option<NonNull<Heir>>,
+    ) -> Option<Wake> {
         let waited = since.map(|since| clock::now().duration_since(since));
         let mut queue = self.queue.lock();
         loop {
@@ -216,6 +243,7 @@ impl RawMutex {
         let who = me();
         let node = Waiter::new(who, std::ptr::null_mut());
         let object = std::ptr::from_ref(self).cast();
+        let heirs = Heirs { first: Heir { act: Self::inherit, of: object }, other: other_heir };
         // SAFETY: the node stays until we are woken, which takes it off the queue, or have taken it off. The lock is held.
         unsafe {
             if since.is_some() {
@@ -226,7 +254,8 @@ impl RawMutex {
                 queue.push_back(NonNull::from(&node));
             }
             let raw = queue.into_raw();
-            let why = park_or_inherit(who, raw, WaitReason::MutexLock, object, until, Self::inherit);
+            let heir = NonNull::from(&heirs).cast();
+            let why = park_or_inherit(who, raw, WaitReason::MutexLock, object, until, heir);
             if why == Wake::Timeout {
                 self.leave_queue(NonNull::from(&node));
             }

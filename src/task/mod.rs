@@ -2,8 +2,10 @@
 #![expect(unsafe_code, reason = "a handle owns its goroutine's end, and its result")]
 
 pub(crate) mod blocking;
+mod local;
 mod scope;
 
+pub use local::{AccessError, LocalKey};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 
 pub use crate::g::GoroutineId;

@@ -9,6 +9,7 @@ mod dump;
 mod fair;
 #[path = "../hog/mod.rs"]
 mod hog;
+mod local;
 mod migration;
 mod net;
 mod park;
