@@ -247,13 +247,14 @@ mutant unlinked-twice src/g/waitq.rs park::a_loser \
     ''
 mutant claimed-but-left-queued src/g/waitq.rs 'park chan' \
     'self.unlink(node);
-                if node.as_ref().claim(why) {' \
-    'if node.as_ref().claim(why) {
-                    self.unlink(node);'
+            *node.as_ref().won.get_mut() = true;' \
+    '*node.as_ref().won.get_mut() = true;'
 
 # Poking.
 mutant poked-not-to-be-won src/g/ticket.rs poke::a_waker \
-    'Err(word) => word == epoch.0 | POKED_WAITING && self.claim_poked(epoch, why, poked),' \
+    'Err(word) => {
+                word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, why as u64, poked)
+            }' \
     'Err(_) => {
                 let _ = poked;
                 false
@@ -284,6 +285,24 @@ mutant let-go-not-release src/g/ticket.rs poke::a_waker \
             match self.0.compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed) {' \
     'let new = word & !(POKED | READIED);
             match self.0.compare_exchange(word, new, Ordering::Acquire, Ordering::Relaxed) {'
+mutant held-is-won-by-others src/g/ticket.rs poke::who_is_held \
+    'Ok(_) => true,
+            Err(word) => {
+                word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, why as u64, poked)
+            }' \
+    'Ok(_) => true,
+            Err(word) if word == epoch.0 | HELD => self.change_poked(epoch, HELD, why as u64, poked),
+            Err(word) => {
+                word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, why as u64, poked)
+            }'
+mutant held-by-two src/g/ticket.rs poke::of_two_holders \
+    'Err(word) => word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, HELD, || {}),' \
+    'Err(word) => word & !POKED == epoch.0 | HELD || self.change_poked(epoch, WAITING, HELD, || {}),'
+mutant held-is-not-killed src/g/ticket.rs poke::who_is_held_is_killed \
+    'word == epoch.0 | HELD
+                    && self' \
+    'false && word == epoch.0 | HELD
+                    && self'
 mutant let-go-by-store src/g/ticket.rs poke::a_waker \
     'match self.0.compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return word & READIED != 0,
@@ -511,9 +530,10 @@ mutant sweep-looks-at-the-owner-first src/sched/close.rs drop::a_reused \
     }
     let seen = ticket.look();'
 mutant kill-of-the-claimed src/g/ticket.rs drop \
-    '.compare_exchange(epoch.0 | WAITING, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()' \
-    '.swap(epoch.0 | DEAD, Ordering::AcqRel) != epoch.0 | DEAD'
+    'match self.0.compare_exchange(epoch.0 | WAITING, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => true,' \
+    'match Ok::<u64, u64>(self.0.swap(epoch.0 | DEAD, Ordering::AcqRel)) {
+            Ok(word) => word != epoch.0 | DEAD,'
 
 if [ "$killed" -eq 0 ]; then
     echo "no such mutant: $only"

@@ -15,6 +15,7 @@
 //! - [`Pool`]: type-stable memory, never unmapped.
 #![expect(unsafe_code, reason = "cells behind locks, and objects that are never freed")]
 
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
@@ -212,7 +213,8 @@ impl<T> RaceCell<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Rank {
-    /// Channels, mutexes, wait groups: what users block on. The only lock held over a switch to g0.
+    /// Channels, mutexes, wait groups: what users block on. The only locks held over a switch to g0; a select holds those of all
+    /// its channels ([`RawLock::lock_beside`]).
     Wait = 0,
     /// A P's timers: a parking goroutine's g0 adds to them under what it waits for.
     Timer = 1,
@@ -266,6 +268,17 @@ impl RawLock {
         }
     }
 
+    /// Likewise, while the caller holds others of the same rank, and none of a higher one. For who takes several at once, in the
+    /// order of their addresses, which is what keeps two of them from waiting for each other.
+    #[inline(always)]
+    pub(crate) fn lock_beside(&self) {
+        #[cfg(all(debug_assertions, not(sixtyone_loom)))]
+        crate::sys::tls::rank_shared(self.rank as u8);
+        if !self.take() {
+            self.lock_contended();
+        }
+    }
+
     #[inline(always)]
     fn take(&self) -> bool {
         // ORDER: pairs with `unlock`.
@@ -314,6 +327,16 @@ impl RawLock {
     pub(crate) unsafe fn unlock(&self) {
         #[cfg(all(debug_assertions, not(sixtyone_loom)))]
         crate::sys::tls::rank_released(self.rank as u8);
+        // SAFETY: the caller vouches.
+        unsafe { self.unlock_beside() };
+    }
+
+    /// The reverse of [`lock_beside`](RawLock::lock_beside): others of the same rank are still held.
+    ///
+    /// # Safety
+    /// As [`unlock`](RawLock::unlock).
+    #[inline(always)]
+    pub(crate) unsafe fn unlock_beside(&self) {
         // ORDER: pairs with `lock`.
         self.held.store(0, Ordering::Release);
         #[cfg(sixtyone_loom)]
@@ -344,6 +367,21 @@ impl<T> Lock<T> {
     pub(crate) fn lock(&self) -> LockGuard<'_, T> {
         self.raw.lock();
         LockGuard { lock: self }
+    }
+
+    /// The lock alone, for who takes it together with others.
+    #[inline(always)]
+    pub(crate) fn raw(&self) -> &RawLock {
+        &self.raw
+    }
+
+    /// A guard for a lock that the caller has taken by [`raw`](Lock::raw), and will release likewise.
+    ///
+    /// # Safety
+    /// The lock is held by the caller, there is no other guard, and this one is gone before it is released.
+    #[inline(always)]
+    pub(crate) unsafe fn held(&self) -> ManuallyDrop<LockGuard<'_, T>> {
+        ManuallyDrop::new(LockGuard { lock: self })
     }
 }
 
@@ -576,4 +614,5 @@ impl<T: Sync + 'static> Pool<T> {
 const _: (fn(&std::sync::atomic::AtomicU32, u32, Option<Duration>), fn(&std::sync::atomic::AtomicU32), Rank) =
     (crate::sys::futex::wait, crate::sys::futex::wake_one, Rank::Pool);
 #[cfg(all(debug_assertions, sixtyone_loom))]
-const _: [fn(u8); 2] = [crate::sys::tls::rank_taken, crate::sys::tls::rank_released];
+const _: [fn(u8); 3] =
+    [crate::sys::tls::rank_taken, crate::sys::tls::rank_shared, crate::sys::tls::rank_released];
