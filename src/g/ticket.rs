@@ -255,7 +255,8 @@ impl Ticket {
     #[must_use]
     pub(crate) fn kill(&self, epoch: Epoch) -> bool {
         // ORDER: as `claim`, here and below.
-        match self.0.compare_exchange(epoch.0 | WAITING, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed) {
+        match self.0.compare_exchange(epoch.0 | WAITING, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed)
+        {
             Ok(_) => true,
             // It may be held since; and once held, who holds it may have come first.
             Err(word) => {

@@ -225,7 +225,13 @@ pub(super) fn sleep(parker: &'static Parker, mut asleep: Asleep, until: Deadline
 /// # Safety
 /// One owner: the caller is the goroutine.
 #[inline(always)]
-pub(super) unsafe fn note(gp: Gp, reason: WaitReason, object: *const (), heir: Option<Heir>, until: Deadline) {
+pub(super) unsafe fn note(
+    gp: Gp,
+    reason: WaitReason,
+    object: *const (),
+    heir: Option<Heir>,
+    until: Deadline,
+) {
     // SAFETY: the caller is the goroutine, which runs.
     unsafe {
         (*gp.running()).reason = reason;

@@ -72,7 +72,11 @@ fn a_receiver_keeps_its_place() {
             (0..20).for_each(|_| yield_now());
             time::sleep(MS);
             (1..=3).for_each(|n| tx.send(n).unwrap());
-            assert_eq!([first, second, third].map(|h| h.join().unwrap()), [Some(1), Some(2), Some(3)], "{how}");
+            assert_eq!(
+                [first, second, third].map(|h| h.join().unwrap()),
+                [Some(1), Some(2), Some(3)],
+                "{how}"
+            );
         }
     });
 }

@@ -2,12 +2,12 @@
 //!
 //! README.md lists the ideas of Go's tests, and which of ours has each.
 
-//mod builder;
+mod builder;
 mod claims;
-//mod fair;
+mod fair;
 mod forms;
-//mod losers;
-//mod races;
+mod losers;
+mod races;
 mod waits;
 
 use crate::util::*;
