@@ -125,19 +125,25 @@ pub(crate) fn epoch() -> Instant {
 /// A clock that goes by how often it is looked at, so that an execution can be repeated.
 #[cfg(sixtyone_loom)]
 pub(crate) mod clock {
-    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
     use std::time::{Duration, Instant};
 
     struct Clock {
         start: Instant,
         tick: AtomicU64,
         passed: AtomicU64,
+        numbers: AtomicUsize,
     }
 
     // One for each execution. Not loom's atomics: a look at the clock orders nothing.
     loom::lazy_static! {
         static ref CLOCK: Clock =
-            Clock { start: Instant::now(), tick: AtomicU64::new(0), passed: AtomicU64::new(0) };
+            Clock { start: Instant::now(), tick: AtomicU64::new(0), passed: AtomicU64::new(0), numbers: AtomicUsize::new(0) };
+    }
+
+    /// Numbers in the order of asking.
+    pub(crate) fn next_number() -> usize {
+        CLOCK.numbers.fetch_add(1, Relaxed)
     }
 
     pub(crate) fn now() -> Instant {
@@ -243,6 +249,9 @@ pub(crate) struct RawLock {
     /// Loom tries two busy waits in turns for ever, so its threads sleep.
     #[cfg(sixtyone_loom)]
     waiting: parking_lot::Mutex<Vec<loom::thread::Thread>>,
+    /// Addresses differ from execution to execution.
+    #[cfg(sixtyone_loom)]
+    number: usize,
 }
 
 impl RawLock {
@@ -255,6 +264,8 @@ impl RawLock {
                 rank,
                 #[cfg(sixtyone_loom)]
                 waiting: parking_lot::Mutex::new(Vec::new()),
+                #[cfg(sixtyone_loom)]
+                number: clock::next_number(),
             }
         }
     }
@@ -268,8 +279,16 @@ impl RawLock {
         }
     }
 
+    /// Its place in the order in which several locks of one rank are taken: its address.
+    pub(crate) fn place(&self) -> usize {
+        #[cfg(not(sixtyone_loom))]
+        return std::ptr::from_ref(self).addr();
+        #[cfg(sixtyone_loom)]
+        return self.number;
+    }
+
     /// Likewise, while the caller holds others of the same rank, and none of a higher one. For who takes several at once, in the
-    /// order of their addresses, which is what keeps two of them from waiting for each other.
+    /// order of their [places](RawLock::place), which is what keeps two of them from waiting for each other.
     #[inline(always)]
     pub(crate) fn lock_beside(&self) {
         #[cfg(all(debug_assertions, not(sixtyone_loom)))]

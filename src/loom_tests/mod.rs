@@ -18,6 +18,7 @@ mod poke;
 mod prim;
 mod procs;
 mod runq;
+mod select;
 mod timed;
 mod timer_chan;
 mod timers;

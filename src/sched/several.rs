@@ -1,9 +1,10 @@
 //! Parking under several locks at once, for who waits for several things: [`park`](super::park), step 2, with all of them released in
 //! place of one.
 //!
-//! The waiter's frame says which locks those are, and may be left as soon as somebody has won the waiter. So `release` lets go of
-//! one of them last, reads nothing of the frame after that, and the waiter, however it is woken, takes that one before it
-//! leaves its frame, or was won under it.
+//! What says which locks those are (`object`) lies in a frame of the waiter's that may be left as soon as somebody has won the
+//! waiter, the timer maybe before the first lock is released. So: it lies in a frame above the one that parks, which is left at once;
+//! its `release` lets go of one of the locks last, and reads nothing of it after that; and the waiter, however it is woken, takes
+//! that lock before it leaves that frame, or was won under it.
 #![expect(unsafe_code, reason = "switches stacks; releases locks on the parked one's behalf")]
 
 use super::m::{Action, M};
@@ -17,11 +18,11 @@ use crate::prim::REAL;
 use crate::sys::clock::Deadline;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What g0 is told: how to release the locks.
+/// What g0 is told: how to release the locks. Read before the waiter can be won.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Several {
     release: unsafe fn(*const ()),
-    locks: *const (),
+    object: *const (),
     pub(super) until: Deadline,
 }
 
@@ -29,30 +30,26 @@ impl Several {
     /// # Safety
     /// The locks are held on behalf of a waiter whose ticket is armed.
     pub(super) unsafe fn release(self) {
-        // SAFETY: the caller vouches; the waiter's frame waits for it, see the module's head.
-        unsafe { (self.release)(self.locks) }
+        // SAFETY: the caller vouches; the object stays for it, see the module's head.
+        unsafe { (self.release)(self.object) }
     }
 }
 
-/// As [`park_or_inherit`](super::park::park_or_inherit), under the locks that `release` releases.
+/// As [`park_or_inherit`](super::park::park_or_inherit), under the locks that `release` releases, of `object`.
 ///
 /// # Safety
-/// They are held; they, and the frame, are treated as the module's head says. `heir` as there.
-pub(crate) unsafe fn park_several<F: Fn()>(
+/// They are held; they, and the object, are treated as the module's head says. `heir` as there.
+pub(crate) unsafe fn park_several(
     who: Who,
-    release: &F,
+    release: unsafe fn(*const ()),
     reason: WaitReason,
     object: *const (),
     until: Deadline,
     heir: Heir,
 ) -> Wake {
-    unsafe fn call<F: Fn()>(f: *const ()) {
-        // SAFETY: `f` is the `release` below.
-        unsafe { (*f.cast::<F>())() }
-    }
     match who {
         Who::G(gp) => {
-            let several = Several { release: call::<F>, locks: std::ptr::from_ref(release).cast(), until };
+            let several = Several { release, object, until };
             // SAFETY: one owner: the goroutine itself. g0 releases the locks.
             unsafe {
                 note(gp, reason, object, Some(heir), until);
@@ -63,7 +60,8 @@ pub(crate) unsafe fn park_several<F: Fn()>(
         Who::Thread(parker) => {
             let epoch = parker.ticket.epoch();
             parker.ticket.arm();
-            release();
+            // SAFETY: the caller vouches.
+            unsafe { release(object) };
             sleep(parker, Asleep::now(epoch, reason, object, until), until)
         }
     }

@@ -172,12 +172,12 @@ struct Choice<'a> {
 
 impl<'a> Choice<'a> {
     fn new(arms: &'a [AnyArm<'a>], order: &'a [u32], locks: &'a mut [u32]) -> Choice<'a> {
-        let address = |i: u32| std::ptr::from_ref(arms[i as usize].0.lock()).addr();
+        let place = |i: u32| arms[i as usize].0.lock().place();
         locks.copy_from_slice(order);
-        locks.sort_unstable_by_key(|&i| address(i));
+        locks.sort_unstable_by_key(|&i| place(i));
         let mut n = 0;
         for at in 0..locks.len() {
-            if n == 0 || address(locks[n - 1]) != address(locks[at]) {
+            if n == 0 || place(locks[n - 1]) != place(locks[at]) {
                 locks[n] = locks[at];
                 n += 1;
             }
@@ -279,10 +279,16 @@ impl<'a> Choice<'a> {
             first = first.min(due);
         }
         let object = std::ptr::from_ref(self).cast();
-        // SAFETY: the caller vouches. Whoever is woken takes the lowest lock (`lock_all`, `was_handed`) or was won under it.
-        let release = || unsafe { self.unlock_all() };
-        // SAFETY: as above. A dead one's frame stays for ever.
-        unsafe { park_several(who, &release, WaitReason::Select, object, first, Self::inherit) }
+        // SAFETY: the caller vouches. We lie in the frame of `choose`; whoever is woken takes the lowest lock (`lock_all`,
+        // `was_handed`), or was won under it. A dead one's frame stays for ever.
+        unsafe { park_several(who, Self::release, WaitReason::Select, object, first, Self::inherit) }
+    }
+
+    /// # Safety
+    /// `choice` is one whose locks are held, by the caller or on whose behalf it runs.
+    unsafe fn release(choice: *const ()) {
+        // SAFETY: the caller vouches.
+        unsafe { (*choice.cast::<Choice<'_>>()).unlock_all() }
     }
 
     /// Step 5, with a value.
