@@ -323,10 +323,12 @@ mutant closed-not-seen src/chan/core.rs chan::a_close_races \
     'if state.closed && self.cap > 9 {
             drop(state);'
 mutant unlocked-before-queued src/chan/core.rs chan::unbuffered \
-    'let node = Waiter::new(who, slot.as_mut_ptr().cast());' \
-    'let node = Waiter::new(who, slot.as_mut_ptr().cast());
-        drop(state);
-        let mut state = self.state.lock();'
+    'let who = node.as_ref().who;
+            queue(&mut state).keep(node);' \
+    'let who = node.as_ref().who;
+            drop(state);
+            let mut state = self.state.lock();
+            queue(&mut state).keep(node);'
 mutant last-sender-counted-twice src/chan/handle.rs chan::the_last_sender \
     'self.0.senders.fetch_sub(1, Ordering::AcqRel) == 1' \
     '{
@@ -336,7 +338,7 @@ mutant last-sender-counted-twice src/chan/handle.rs chan::the_last_sender \
         }'
 
 mutant chan-timeout-not-unlinked src/chan/core.rs timed \
-    'queue(&mut self.state.lock()).unlink(NonNull::from(&node));' \
+    'queue(&mut self.state.lock()).unlink(node);' \
     ''
 # Channels on which the clock sends.
 mutant clock-value-stays src/chan/timer.rs timer_chan \
@@ -365,6 +367,89 @@ mutant clock-reset-after-close src/chan/timer.rs timer_chan::a_close \
 mutant clock-timeout-not-unlinked src/chan/timer.rs timer_chan \
     'self.0.lock().receivers.unlink(NonNull::from(&node));' \
     ''
+
+# Selects: the algorithm, claims, offers.
+mutant select-keeps-its-losers src/chan/select/mod.rs select \
+    'arm.leave();
+                arm.lock().unlock();' \
+    'arm.lock().unlock();'
+mutant select-unlocks-before-it-queues src/chan/select/mod.rs select::two_channels \
+    '            match unsafe { self.park(until) } {' \
+    '            unsafe { self.unlock_all() };
+            self.lock_all();
+            match unsafe { self.park(until) } {'
+mutant select-unlocked-before-armed src/sched/several.rs select \
+    'parker.ticket.arm();
+            // SAFETY: the caller vouches.
+            unsafe { release(object) };' \
+    '// SAFETY: the caller vouches.
+            unsafe { release(object) };
+            parker.ticket.arm();'
+mutant select-looks-for-no-winner src/chan/select/mod.rs select::the_loser \
+    'if winner.is_none() && unsafe { arm.was_handed() } {' \
+    'if winner.is_none() && unsafe { arm.was_handed() || true } {'
+mutant select-waits-for-no-clock src/chan/select/mod.rs select::the_clock \
+    'first = first.min(due);' \
+    'let _ = due;'
+mutant select-old-epoch src/g/waiter.rs select \
+    'self.who = who;
+        self.epoch = who.ticket().epoch();' \
+    'self.who = who;'
+mutant select-passes-nothing-on src/chan/select/mod.rs select::who_goes \
+    'if why == Wake::Retry {
+                self.arms()' \
+    'if false {
+                self.arms()'
+mutant offer-not-nudged-by-receivers src/chan/core.rs select::an_offer_meets_a_receiver \
+    'state.nudge().into_iter().for_each(ready);
+        // SAFETY: node and slot' \
+    '// SAFETY: node and slot'
+mutant offer-not-nudged-by-one-that-looked src/chan/core.rs select::a_claim_is_taken_back_beside \
+    'state.nudge().into_iter().for_each(ready);
+                match' \
+    'match'
+mutant offer-not-nudged-by-selects src/chan/select/arm.rs select::selects_meet \
+    '(state.nudge(), Deadline::NEVER)' \
+    '(None, Deadline::NEVER)'
+mutant offer-not-nudged-by-room src/chan/core.rs select::an_offer_meets_room \
+    'buffered.map(|value| (value, self.nudge()))' \
+    'buffered.map(|value| (value, None))'
+mutant offer-deaf-to-a-close src/chan/core.rs select::a_close_comes_as \
+    '[&mut state.receivers, &mut state.senders, &mut state.offers]' \
+    '[&mut state.receivers, &mut state.senders]'
+mutant claim-forgotten src/chan/promise.rs select::a_claim \
+    'node.as_ref().claim_held(Wake::Retry).then_some(who)' \
+    'Some(who).filter(|_| false)'
+mutant claim-ended-by-a-value-that-is-none src/chan/promise.rs select::a_claim \
+    'node.as_ref().claim_held(Wake::Retry)' \
+    'node.as_ref().claim_held(Wake::Closed)'
+mutant claim-won-by-two src/g/waitq.rs select::a_claim \
+    'self.first_to(Waiter::hold)' \
+    'self.first_to(|_| true)'
+mutant claimed-node-stays src/chan/promise.rs select \
+    'state.receivers.unlink(node);
+            let who' \
+    'let who'
+mutant claimed-and-closed src/chan/promise.rs 'select::a_close select::a_claimed' \
+    'let why = if state.closed { Wake::Closed } else { Wake::Handed };' \
+    'let why = Wake::Closed;'
+mutant claimed-looks-not-again src/chan/core.rs select::a_claim \
+    'Wake::Retry => self.look_again(node, until),
+                why => why,' \
+    'Wake::Retry if self.cap > 9 => self.look_again(node, until),
+                why => why,'
+mutant room-forgotten src/chan/promise.rs select::room \
+    'Promise::Room => {
+                state.reserved -= 1;' \
+    'Promise::Room => {'
+mutant room-given-back-to-nobody src/chan/promise.rs select::room \
+    'state.reserved -= 1;
+                state.room_made()' \
+    'state.reserved -= 1;
+                None'
+mutant room-promised-twice src/chan/core.rs select \
+    'self.buf.len() + self.reserved < cap' \
+    'self.buf.len() < cap'
 
 # Ps that come and go, Ms that wait for a certain goroutine.
 mutant procs-count-forgotten src/sched/idle.rs procs::the_count \

@@ -61,61 +61,73 @@ pub(super) struct Chan<T> {
 /// The state with its lock held.
 type Held<'a, T> = LockGuard<'a, State<T>>;
 
-/// How a send that cannot go on now ends.
+/// How a send that does not wait ends. The value is gone if it is done; it stays where it is else.
 enum Sent<'a, T> {
     Done,
-    Closed(T),
-    Full(T, Held<'a, T>),
+    Closed,
+    Full(Held<'a, T>),
 }
 
-/// The same for a receive.
+/// The same for a receive. The value is in the slot.
 enum Received<'a, T> {
-    Value(T),
+    Value,
     Closed,
     Empty(Held<'a, T>),
 }
 
+/// What became of a value.
+pub(super) enum Put {
+    /// This receiver has it, and is to be readied when the lock is released.
+    Handed(Who),
+    Buffered,
+    /// Nothing: it stays where it is.
+    Full,
+}
+
 impl<T> State<T> {
-    /// The next value, and whom to ready when the lock is released.
+    /// Moves the next value to `slot`, if there is one. Says whom to ready when the lock is released.
+    ///
+    /// Values are moved from place to place, not through results: they may be large, and stacks are small.
     #[inline(always)]
-    pub(super) fn take(&mut self) -> Option<(T, Option<Who>)> {
-        let buffered = self.buf.pop_front();
+    pub(super) fn take(&mut self, slot: &mut MaybeUninit<T>) -> Option<Option<Who>> {
+        let buffered = self.buf.pop_front().map(|value| slot.write(value)).is_some();
         // A waiting sender's value: the next one itself, or it takes the place that became free.
         if let Some(sender) = self.senders.claim_first(Wake::Handed) {
             // SAFETY: won just now: its slot is a full T, from here on ours, and its frame waits until `ready`.
-            let (value, who) = unsafe {
+            unsafe {
                 let node = sender.as_ref();
-                (node.slot.cast::<T>().read(), node.who)
-            };
-            let value = match buffered {
-                Some(first) => {
-                    self.buf.push_back(value);
-                    first
+                let value = node.slot.cast::<T>();
+                if buffered {
+                    self.buf.push_back(value.read());
+                } else {
+                    slot.as_mut_ptr().copy_from_nonoverlapping(value, 1);
                 }
-                None => value,
-            };
-            return Some((value, Some(who)));
+                return Some(Some(node.who));
+            }
         }
-        buffered.map(|value| (value, self.nudge()))
+        buffered.then(|| self.nudge())
     }
 
-    /// Gives a value to a receiver, who is to be readied when the lock is released, or to the buffer.
+    /// Gives a value to a receiver, or to the buffer.
+    ///
+    /// # Safety
+    /// `value` points at a T; unless the answer is `Full` it has been moved.
     #[inline(always)]
-    pub(super) fn put(&mut self, value: T, cap: usize) -> Result<Option<Who>, T> {
+    pub(super) unsafe fn put(&mut self, value: *const T, cap: usize) -> Put {
         if let Some(receiver) = self.receivers.claim_first(Wake::Handed) {
-            // SAFETY: won just now: its slot is an empty T, and its frame waits until `ready`.
-            let who = unsafe {
+            // SAFETY: won just now: its slot is an empty T, and its frame waits until `ready`. The caller vouches for the value.
+            unsafe {
                 let node = receiver.as_ref();
-                node.slot.cast::<T>().write(value);
-                node.who
-            };
-            return Ok(Some(who));
+                node.slot.cast::<T>().copy_from_nonoverlapping(value, 1);
+                return Put::Handed(node.who);
+            }
         }
         if !self.has_room(cap) {
-            return Err(value);
+            return Put::Full;
         }
-        self.buf.push_back(value);
-        Ok(None)
+        // SAFETY: the caller vouches.
+        self.buf.push_back(unsafe { value.read() });
+        Put::Buffered
     }
 
     #[inline(always)]
@@ -141,17 +153,18 @@ impl<T> Chan<T> {
     }
 
     pub(super) fn send(&self, value: T) -> Result<(), SendError<T>> {
-        let (value, state) = match self.send_now(value) {
-            Sent::Done => return Ok(()),
-            Sent::Closed(value) => return Err(SendError(value)),
-            Sent::Full(value, state) => (value, state),
-        };
         let mut slot = MaybeUninit::new(value);
-        // SAFETY: the slot is full.
-        match unsafe { self.wait_to_send(state, &mut slot, Deadline::NEVER) } {
-            Wake::Handed => Ok(()),
-            // SAFETY: nobody has won the value: it is still ours.
-            _ => Err(SendError(unsafe { slot.assume_init_read() })),
+        // SAFETY: the slot is full, until it is said that the value is gone. So in all that follow.
+        unsafe {
+            let state = match self.send_now(&slot) {
+                Sent::Done => return Ok(()),
+                Sent::Closed => return Err(SendError(slot.assume_init())),
+                Sent::Full(state) => state,
+            };
+            match self.wait_to_send(state, &mut slot, Deadline::NEVER) {
+                Wake::Handed => Ok(()),
+                _ => Err(SendError(slot.assume_init())),
+            }
         }
     }
 
@@ -161,24 +174,24 @@ impl<T> Chan<T> {
         value: T,
         limit: impl FnOnce() -> Deadline,
     ) -> Result<(), SendTimeoutError<T>> {
-        let (value, state) = match self.send_now(value) {
-            Sent::Done => return Ok(()),
-            Sent::Closed(value) => return Err(SendTimeoutError::Closed(value)),
-            Sent::Full(value, state) => (value, state),
-        };
-        let until = limit();
-        if until.has_passed() {
-            drop(state);
-            return Err(SendTimeoutError::Timeout(value));
-        }
         let mut slot = MaybeUninit::new(value);
-        // SAFETY: the slot is full.
-        match unsafe { self.wait_to_send(state, &mut slot, until) } {
-            Wake::Handed => Ok(()),
-            // SAFETY: nobody has won the value, here and below: it is still ours.
-            Wake::Timeout => Err(SendTimeoutError::Timeout(unsafe { slot.assume_init_read() })),
-            // SAFETY: as above.
-            _ => Err(SendTimeoutError::Closed(unsafe { slot.assume_init_read() })),
+        // SAFETY: as in `send`.
+        unsafe {
+            let state = match self.send_now(&slot) {
+                Sent::Done => return Ok(()),
+                Sent::Closed => return Err(SendTimeoutError::Closed(slot.assume_init())),
+                Sent::Full(state) => state,
+            };
+            let until = limit();
+            if until.has_passed() {
+                drop(state);
+                return Err(SendTimeoutError::Timeout(slot.assume_init()));
+            }
+            match self.wait_to_send(state, &mut slot, until) {
+                Wake::Handed => Ok(()),
+                Wake::Timeout => Err(SendTimeoutError::Timeout(slot.assume_init())),
+                _ => Err(SendTimeoutError::Closed(slot.assume_init())),
+            }
         }
     }
 
@@ -195,49 +208,60 @@ impl<T> Chan<T> {
     }
 
     pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        match self.send_now(value) {
-            Sent::Done => Ok(()),
-            Sent::Closed(value) => Err(TrySendError::Closed(value)),
-            Sent::Full(value, _) => Err(TrySendError::Full(value)),
+        let slot = MaybeUninit::new(value);
+        // SAFETY: as in `send`.
+        unsafe {
+            let full = match self.send_now(&slot) {
+                Sent::Done => return Ok(()),
+                Sent::Closed => false,
+                Sent::Full(_) => true,
+            };
+            let value = slot.assume_init();
+            Err(if full { TrySendError::Full(value) } else { TrySendError::Closed(value) })
         }
     }
 
-    #[inline]
-    fn send_now(&self, value: T) -> Sent<'_, T> {
+    /// # Safety
+    /// The slot is full. If it is done, it is empty afterwards.
+    #[inline(always)]
+    unsafe fn send_now(&self, slot: &MaybeUninit<T>) -> Sent<'_, T> {
         let mut state = self.state.lock();
         if state.closed {
-            drop(state);
-            return Sent::Closed(value);
+            return Sent::Closed;
         }
-        match state.put(value, self.cap) {
-            Ok(Some(receiver)) => {
+        // SAFETY: the caller vouches.
+        match unsafe { state.put(slot.as_ptr(), self.cap) } {
+            Put::Handed(receiver) => {
                 drop(state);
                 ready(receiver);
                 Sent::Done
             }
-            Ok(None) => Sent::Done,
-            Err(value) => Sent::Full(value, state),
+            Put::Buffered => Sent::Done,
+            Put::Full => Sent::Full(state),
         }
     }
 
     pub(super) fn recv(&self) -> Result<T, RecvError> {
-        let state = match self.recv_now() {
-            Received::Value(value) => return Ok(value),
+        let mut slot = MaybeUninit::uninit();
+        let state = match self.recv_now(&mut slot) {
+            // SAFETY: it is in the slot. So in all that follow.
+            Received::Value => return Ok(unsafe { slot.assume_init() }),
             Received::Closed => return Err(RecvError),
             Received::Empty(state) => state,
         };
-        let mut slot = MaybeUninit::uninit();
         match self.wait_to_receive(state, &mut slot, Deadline::NEVER) {
             // SAFETY: the sender that won us has written it.
-            Wake::Handed => Ok(unsafe { slot.assume_init_read() }),
+            Wake::Handed => Ok(unsafe { slot.assume_init() }),
             _ => Err(RecvError),
         }
     }
 
     /// Waits until the moment that `limit` tells; it is asked only if there is something to wait for.
     pub(super) fn recv_until(&self, limit: impl FnOnce() -> Deadline) -> Result<T, RecvTimeoutError> {
-        let state = match self.recv_now() {
-            Received::Value(value) => return Ok(value),
+        let mut slot = MaybeUninit::uninit();
+        let state = match self.recv_now(&mut slot) {
+            // SAFETY: as in `recv`.
+            Received::Value => return Ok(unsafe { slot.assume_init() }),
             Received::Closed => return Err(RecvTimeoutError::Closed),
             Received::Empty(state) => state,
         };
@@ -245,10 +269,9 @@ impl<T> Chan<T> {
         if until.has_passed() {
             return Err(RecvTimeoutError::Timeout);
         }
-        let mut slot = MaybeUninit::uninit();
         match self.wait_to_receive(state, &mut slot, until) {
-            // SAFETY: the sender that won us has written it.
-            Wake::Handed => Ok(unsafe { slot.assume_init_read() }),
+            // SAFETY: as in `recv`.
+            Wake::Handed => Ok(unsafe { slot.assume_init() }),
             Wake::Timeout => Err(RecvTimeoutError::Timeout),
             _ => Err(RecvTimeoutError::Closed),
         }
@@ -277,12 +300,10 @@ impl<T> Chan<T> {
     unsafe fn look_again(&self, node: NonNull<Waiter>, until: Deadline) -> Wake {
         loop {
             let mut state = self.state.lock();
-            let (end, other) = match state.take() {
-                Some((value, other)) => {
-                    // SAFETY: ours, and empty.
-                    unsafe { node.as_ref().slot.cast::<T>().write(value) };
-                    (Some(Wake::Handed), other)
-                }
+            // SAFETY: the caller vouches: ours, and empty.
+            let slot = unsafe { &mut *node.as_ref().slot.cast::<MaybeUninit<T>>() };
+            let (end, other) = match state.take(slot) {
+                Some(other) => (Some(Wake::Handed), other),
                 None if state.closed => (Some(Wake::Closed), None),
                 None => (until.has_passed().then_some(Wake::Timeout), None),
             };
@@ -306,23 +327,25 @@ impl<T> Chan<T> {
     }
 
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
-        match self.recv_now() {
-            Received::Value(value) => Ok(value),
+        let mut slot = MaybeUninit::uninit();
+        match self.recv_now(&mut slot) {
+            // SAFETY: as in `recv`.
+            Received::Value => Ok(unsafe { slot.assume_init() }),
             Received::Closed => Err(TryRecvError::Closed),
             Received::Empty(_) => Err(TryRecvError::Empty),
         }
     }
 
-    #[inline]
-    fn recv_now(&self) -> Received<'_, T> {
+    #[inline(always)]
+    fn recv_now(&self, slot: &mut MaybeUninit<T>) -> Received<'_, T> {
         let mut state = self.state.lock();
-        match state.take() {
-            Some((value, other)) => {
+        match state.take(slot) {
+            Some(other) => {
                 drop(state);
                 if let Some(other) = other {
                     ready(other);
                 }
-                Received::Value(value)
+                Received::Value
             }
             None if state.closed => Received::Closed,
             None => Received::Empty(state),

@@ -27,11 +27,12 @@
 //! not meet offers.
 #![expect(unsafe_code, reason = "moves values between frames")]
 
-use super::core::{Chan, State};
+use super::core::{Chan, Put, State};
 use super::error::SendError;
 use crate::g::ticket::Wake;
 use crate::g::waiter::{Waiter, Who};
 use crate::sched::park::ready;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 /// What a send that has no value yet has won; see the module's head.
@@ -126,9 +127,12 @@ impl<T> Chan<T> {
             drop(state);
             return Err(SendError(value));
         }
-        let receiver = match state.put(value, self.cap) {
-            Ok(receiver) => receiver,
-            Err(_) => unreachable!("the place that was reserved is free"),
+        let value = ManuallyDrop::new(value);
+        // SAFETY: it is moved, since the place that was reserved is free.
+        let receiver = match unsafe { state.put(&raw const *value, self.cap) } {
+            Put::Handed(receiver) => Some(receiver),
+            Put::Buffered => None,
+            Put::Full => unreachable!("the place that was reserved is free"),
         };
         // Not needed after all: then it is others'.
         let other = receiver.and_then(|_| state.room_made());

@@ -232,11 +232,8 @@ impl<T> Arm for RecvArm<'_, T> {
         let (got, who) = match self.source {
             Source::Senders(shared) => unsafe {
                 let mut state = state(&shared.chan);
-                match state.take() {
-                    Some((value, who)) => {
-                        self.write(value);
-                        (Got::Value, who)
-                    }
+                match state.take(&mut *self.slot.get()) {
+                    Some(who) => (Got::Value, who),
                     None if state.closed => (Got::Closed, None),
                     None => return Look::Nothing,
                 }
