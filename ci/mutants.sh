@@ -369,10 +369,11 @@ mutant clock-timeout-not-unlinked src/chan/timer.rs timer_chan \
     ''
 
 # Selects: the algorithm, claims, offers.
-mutant select-keeps-its-losers src/chan/select/mod.rs select \
-    'arm.leave();
-                arm.lock().unlock();' \
-    'arm.lock().unlock();'
+mutant select-keeps-its-losers src/chan/select/arm.rs select::the_loser \
+    'queue.unlink(node);
+                self.end();' \
+    'let _ = queue;
+                self.end();'
 mutant select-unlocks-before-it-queues src/chan/select/mod.rs select::two_channels \
     '            match unsafe { self.park(until) } {' \
     '            unsafe { self.unlock_all() };

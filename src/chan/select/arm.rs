@@ -228,8 +228,8 @@ impl<T> Arm for RecvArm<'_, T> {
     }
 
     unsafe fn look(&self) -> Look {
-        // SAFETY: the lock is held.
         let (got, who) = match self.source {
+            // SAFETY: the lock is held; the slot is ours, and empty.
             Source::Senders(shared) => unsafe {
                 let mut state = state(&shared.chan);
                 match state.take(&mut *self.slot.get()) {

@@ -192,8 +192,8 @@ macro_rules! __select {
         }
     };
 
-    (@make recv ($rx:expr)) => { $rx.__arm() };
-    (@make send ($tx:expr, $value:expr)) => { $tx.__arm() };
+    (@make recv ($rx:expr)) => { $rx.__select_recv() };
+    (@make send ($tx:expr, $value:expr)) => { $tx.__select_send() };
     (@take recv $arm:ident $args:tt [$pat:pat]) => { let $pat = $arm.received(); };
     (@take send $arm:ident ($tx:expr, $value:expr) [$pat:pat]) => { let $pat = $arm.claim().send($value); };
 

@@ -15,7 +15,8 @@
 //!
 //! # Protocol
 //! 1. A look at each arm, in random order, one lock at a time: mostly one is ready. (Not the whole truth: one may become ready when
-//!    it has been passed, another cease to be. So "none" is not believed, unless there is but one.)
+//!    it has been passed, another cease to be. So "none" is not believed, unless there is but one; and with a default, where it is the
+//!    likely answer, this step is left out.)
 //! 2. All locks. A look at each arm, in the same order. The first that can goes on: a receive takes its value, a send gets a
 //!    promise.
 //! 3. None: out of time, it is the default's turn. Else each arm queues up. An arm that receives nudges one of the offers there.
@@ -80,14 +81,14 @@ impl Limit {
 // What the macros ask of whatever derefs to an end of a channel.
 impl<T> Receiver<T> {
     #[doc(hidden)]
-    pub fn __arm(&self) -> RecvArm<'_, T> {
+    pub fn __select_recv(&self) -> RecvArm<'_, T> {
         RecvArm::new(self.source())
     }
 }
 
 impl<T> Sender<T> {
     #[doc(hidden)]
-    pub fn __arm(&self) -> SendArm<'_, T> {
+    pub fn __select_send(&self) -> SendArm<'_, T> {
         SendArm::new(self.chan())
     }
 
@@ -131,7 +132,9 @@ fn shuffle(order: &mut [u32]) {
 
 /// Steps 1 to 6. The number of the arm that has won; None: the time is out. `locks` is room, as large as the others are.
 fn choose(arms: &[AnyArm<'_>], order: &[u32], locks: &mut [u32], limit: Limit) -> Option<usize> {
-    for &i in order {
+    // With a default, mostly none is: to know that takes step 2.
+    let first = if matches!(limit, Limit::Now) && arms.len() > 1 { &[] } else { order };
+    for &i in first {
         let arm = arms[i as usize].0;
         arm.lock().lock();
         // SAFETY: the lock is held.

@@ -77,7 +77,8 @@ fn values_of_all_sorts() {
         let mut select = Select::new();
         let numbers = [select.recv(&unit), select.recv(&larger), select.recv(&timer), select.recv(&never)];
         assert_eq!(numbers, [0, 1, 2, 3]);
-        (units.send(()).unwrap(), large.send([61_u64; 100]).unwrap());
+        units.send(()).unwrap();
+        large.send([61_u64; 100]).unwrap();
         let mut seen = [false; 3];
         for _ in 0..3 {
             let op = select.select();
@@ -101,7 +102,8 @@ fn a_selected_send_claims() {
         let quiet = chan::never::<()>();
         let receiver = super::receiver(&rx);
         let mut select = Select::new();
-        (select.send(&tx), select.recv(&quiet));
+        select.send(&tx);
+        select.recv(&quiet);
         let op = select.select();
         assert_eq!(tx.try_send(1), Err(TrySendError::Full(1)));
         op.send(&tx, 61).unwrap();

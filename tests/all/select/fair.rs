@@ -76,10 +76,12 @@ fn biased_takes_the_first() {
         biased.recv(&first);
         biased.recv(&second);
         for _ in 0..100 {
-            (a.send(1).unwrap(), b.send(2).unwrap());
+            a.send(1).unwrap();
+            b.send(2).unwrap();
             let got = [0; 2].map(|_| select_biased! { recv(first) -> n => n, recv(second) -> n => n });
             assert_eq!(got, [Ok(1), Ok(2)]);
-            (a.send(1).unwrap(), b.send(2).unwrap());
+            a.send(1).unwrap();
+            b.send(2).unwrap();
             for rx in [&first, &second] {
                 assert!(biased.select().recv(rx).is_ok());
             }
