@@ -286,18 +286,19 @@ mutant let-go-not-release src/g/ticket.rs poke::a_waker \
     'let new = word & !(POKED | READIED);
             match self.0.compare_exchange(word, new, Ordering::Acquire, Ordering::Relaxed) {'
 mutant held-is-won-by-others src/g/ticket.rs poke::who_is_held \
-    'Ok(_) => true,
-            Err(word) => {
+    'Err(word) => {
                 word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, why as u64, poked)
             }' \
-    'Ok(_) => true,
-            Err(word) if word == epoch.0 | HELD => self.change_poked(epoch, HELD, why as u64, poked),
+    'Err(word) if word == epoch.0 | HELD => self.change_poked(epoch, HELD, why as u64, poked),
             Err(word) => {
                 word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, why as u64, poked)
             }'
 mutant held-by-two src/g/ticket.rs poke::of_two_holders \
-    'Err(word) => word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, HELD, || {}),' \
-    'Err(word) => word & !POKED == epoch.0 | HELD || self.change_poked(epoch, WAITING, HELD, || {}),'
+    'held.is_ok()
+            || (held' \
+    'held.is_ok()
+            || held == Err(epoch.0 | HELD)
+            || (held'
 mutant held-is-not-killed src/g/ticket.rs poke::who_is_held_is_killed \
     'word == epoch.0 | HELD
                     && self' \
@@ -409,7 +410,7 @@ mutant offer-not-nudged-by-one-that-looked src/chan/core.rs select::a_claim_is_t
     'state.nudge().into_iter().for_each(ready);
                 match' \
     'match'
-mutant offer-not-nudged-by-selects src/chan/select/arm.rs select::selects_meet \
+mutant offer-not-nudged-by-selects src/chan/select/arm.rs select::an_offer_meets_a_select \
     '(state.nudge(), Deadline::NEVER)' \
     '(None, Deadline::NEVER)'
 mutant offer-not-nudged-by-room src/chan/core.rs select::an_offer_meets_room \

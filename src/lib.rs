@@ -63,12 +63,6 @@ macro_rules! defer {
 #[doc(hidden)]
 pub mod __private {
     pub use scopeguard::guard;
-
-    /// Of `select!`.
-    pub mod select {
-        pub use crate::chan::select::arm::{AnyArm, Claim, RecvArm, SendArm};
-        pub use crate::chan::select::{Limit, nothing, select, select_biased};
-    }
 }
 
 mod arch;

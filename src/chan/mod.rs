@@ -30,7 +30,7 @@ mod error;
 mod handle;
 mod iter;
 mod promise;
-pub(crate) mod select;
+mod select;
 mod source;
 mod timer;
 
@@ -39,3 +39,10 @@ pub use handle::{Receiver, Sender, buffered, never, unbounded, unbuffered};
 pub use iter::{IntoIter, Iter, TryIter};
 pub use select::{Select, SelectTimeoutError, SelectedOperation, TrySelectError};
 pub(crate) use timer::TimerChan;
+
+/// What `select!` expands to.
+#[doc(hidden)]
+pub mod __private {
+    pub use super::select::arm::{AnyArm, Claim, RecvArm, SendArm};
+    pub use super::select::{Limit, nothing, select, select_biased};
+}

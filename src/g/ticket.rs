@@ -166,10 +166,9 @@ impl Ticket {
     pub(crate) fn hold(&self, epoch: Epoch) -> bool {
         let (old, new) = (epoch.0 | WAITING, epoch.0 | HELD);
         // ORDER: as in `claim`.
-        match self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed) {
-            Ok(_) => true,
-            Err(word) => word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, HELD, || {}),
-        }
+        let held = self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed);
+        held.is_ok()
+            || (held == Err(epoch.0 | POKED_WAITING) && self.change_poked(epoch, WAITING, HELD, || {}))
     }
 
     /// The second half, by who [held](Ticket::hold) it; `poked` as with [`claim_and`](Ticket::claim_and). False: it has died

@@ -5,7 +5,7 @@ use super::chan::{Count, receives, sends};
 use super::model;
 use crate::chan::{self, Receiver, Sender};
 use crate::prim::clock;
-use crate::{select, select_biased, time};
+use crate::time;
 use loom::thread;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ type Value = super::chan::Value;
 fn offers(tx: &Sender<Value>, count: &Arc<Count>, id: u32) -> thread::JoinHandle<bool> {
     let (tx, count) = (tx.clone(), Arc::clone(count));
     thread::spawn(move || {
-        select_biased! {
+        crate::select_biased! {
             send(tx, count.value(id)) -> sent => match sent {
                 Ok(()) => true,
                 Err(back) => {
@@ -37,7 +37,7 @@ fn gives_up(tx: &Sender<Value>) -> thread::JoinHandle<()> {
     let tx = tx.clone();
     thread::spawn(move || {
         let caught = catch_unwind(AssertUnwindSafe(|| {
-            select_biased! {
+            crate::select_biased! {
                 send(tx, resume_unwind(Box::new("no value")) as Value) => unreachable!(),
                 default => {}
             }
@@ -58,7 +58,7 @@ fn two_channels_are_ready_at_once() {
         let ((a, from_a), (b, from_b)) = (chan::unbuffered(), chan::unbuffered());
         let senders = [sends(&a, &count, 1), sends(&b, &count, 2)];
         let both = [0, 1].map(|_| {
-            select_biased! { recv(from_a) -> n => open(n), recv(from_b) -> n => open(n) }
+            crate::select_biased! { recv(from_a) -> n => open(n), recv(from_b) -> n => open(n) }
         });
         assert!(both == [Some(1), Some(2)] || both == [Some(2), Some(1)], "{both:?}");
         assert!(senders.into_iter().all(|sender| sender.join().unwrap()));
@@ -73,7 +73,7 @@ fn the_loser_is_forgotten() {
         let count = Arc::new(Count::default());
         let ((a, from_a), (b, from_b)) = (chan::unbuffered(), chan::unbuffered());
         let senders = [sends(&a, &count, 1), sends(&b, &count, 2)];
-        let one = select_biased! { recv(from_b) -> n => open(n), recv(from_a) -> n => open(n) };
+        let one = crate::select_biased! { recv(from_b) -> n => open(n), recv(from_a) -> n => open(n) };
         drop((from_a, from_b));
         let taken = senders.map(|sender| sender.join().unwrap());
         assert_eq!(one, Some(if taken[0] { 1 } else { 2 }));
@@ -90,7 +90,7 @@ fn a_close_comes_beside_a_value() {
         let ((a, from_a), (b, from_b)) = (chan::unbuffered(), chan::unbuffered::<Value>());
         let sender = sends(&a, &count, 1);
         let closer = thread::spawn(move || drop(b));
-        let got = select_biased! { recv(from_a) -> n => open(n), recv(from_b) -> n => open(n) };
+        let got = crate::select_biased! { recv(from_a) -> n => open(n), recv(from_b) -> n => open(n) };
         drop(from_a);
         assert_eq!(got.is_some(), sender.join().unwrap());
         closer.join().unwrap();
@@ -107,7 +107,7 @@ fn the_clock_comes_beside_a_value() {
         let (tx, rx) = chan::unbuffered();
         let timer = time::after(4 * MS);
         let sender = sends(&tx, &count, 1);
-        let got = select_biased! {
+        let got = crate::select_biased! {
             recv(rx) -> n => open(n),
             recv(timer) -> when => {
                 assert!(when.is_ok());
@@ -130,7 +130,7 @@ fn an_offer_gives_up_as_a_receiver_comes() {
         let (tx, rx) = chan::unbuffered();
         let receiver = receives(&rx);
         drop(rx);
-        let sent = select_biased! {
+        let sent = crate::select_biased! {
             send(tx, count.value(1)) -> sent => sent.is_ok(),
             recv(chan::never::<()>()) => unreachable!(),
             default(4 * MS) => false,
@@ -150,6 +150,22 @@ fn an_offer_meets_a_receiver() {
         let offer = offers(&tx, &count, 1);
         drop(tx);
         assert_eq!(open(rx.recv()), Some(1));
+        assert!(offer.join().unwrap());
+        count.check();
+    });
+}
+
+/// The same with a receiver that selects, too.
+#[test]
+fn an_offer_meets_a_select() {
+    model(3, || {
+        let count = Arc::new(Count::default());
+        let (tx, rx) = chan::unbuffered();
+        let offer = offers(&tx, &count, 1);
+        drop(tx);
+        let got =
+            crate::select_biased! { recv(chan::never::<()>()) => unreachable!(), recv(rx) -> n => open(n) };
+        assert_eq!(got, Some(1));
         assert!(offer.join().unwrap());
         count.check();
     });
@@ -191,7 +207,7 @@ fn an_offer_meets_room() {
 #[test]
 fn selects_meet_each_other() {
     fn both(tx: &Sender<Value>, rx: &Receiver<Value>, count: &Arc<Count>, id: u32) -> Option<u32> {
-        select! {
+        crate::select! {
             send(tx, count.value(id)) -> sent => { assert!(sent.is_ok()); None }
             recv(rx) -> n => Some(open(n).unwrap()),
         }
@@ -219,7 +235,7 @@ fn who_goes_elsewhere_passes_on() {
         let first = thread::spawn({
             let (tx, count) = (tx.clone(), Arc::clone(&count));
             move || {
-                select_biased! {
+                crate::select_biased! {
                     recv(others) -> n => { assert!(n.is_err()); false }
                     send(tx, count.value(1)) -> sent => sent.is_ok(),
                 }
@@ -293,7 +309,7 @@ fn a_select_is_claimed_and_given_back() {
         let ((a, from_a), (b, from_b)) = (chan::unbuffered(), chan::unbuffered());
         let panics = gives_up(&a);
         let sender = sends(&b, &count, 1);
-        let got = select_biased! { recv(from_a) -> n => open(n), recv(from_b) -> n => open(n) };
+        let got = crate::select_biased! { recv(from_a) -> n => open(n), recv(from_b) -> n => open(n) };
         assert_eq!(got, Some(1));
         panics.join().unwrap();
         assert!(sender.join().unwrap());

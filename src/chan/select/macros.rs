@@ -181,7 +181,7 @@ macro_rules! __select {
     (@build $how:ident [$(($kind:ident $arm:ident $args:tt $pat:tt ($body:expr)))*] $limit:tt) => {
         match ($($crate::__select!(@make $kind $args),)* $crate::__select!(@limit $limit)) {
             ($($arm,)* limit) => {
-                $crate::__private::select::$how([$($arm.any()),*], limit);
+                $crate::chan::__private::$how([$($arm.any()),*], limit);
                 $(if $arm.is_chosen() {
                     $crate::__select!(@take $kind $arm $args $pat);
                     $body
@@ -197,10 +197,10 @@ macro_rules! __select {
     (@take recv $arm:ident $args:tt [$pat:pat]) => { let $pat = $arm.received(); };
     (@take send $arm:ident ($tx:expr, $value:expr) [$pat:pat]) => { let $pat = $arm.claim().send($value); };
 
-    (@limit [never]) => { $crate::__private::select::Limit::Never };
-    (@limit [now $body:tt]) => { $crate::__private::select::Limit::Now };
-    (@limit [after ($time:expr) $body:tt]) => { $crate::__private::select::Limit::In($time) };
-    (@default [never]) => { $crate::__private::select::nothing() };
+    (@limit [never]) => { $crate::chan::__private::Limit::Never };
+    (@limit [now $body:tt]) => { $crate::chan::__private::Limit::Now };
+    (@limit [after ($time:expr) $body:tt]) => { $crate::chan::__private::Limit::In($time) };
+    (@default [never]) => { $crate::chan::__private::nothing() };
     (@default [now ($body:expr)]) => { $body };
     (@default [after $time:tt ($body:expr)]) => { $body };
 

@@ -38,7 +38,7 @@
 //! - Locks one by one, with a mark on the ticket while selecting: what comes between two looks makes "none is ready" a lie.
 #![expect(unsafe_code, reason = "holds locks without guards; parks")]
 
-pub(crate) mod arm;
+pub(super) mod arm;
 mod builder;
 mod macros;
 
