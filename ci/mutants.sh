@@ -285,14 +285,6 @@ mutant let-go-not-release src/g/ticket.rs poke::a_waker \
             match self.0.compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed) {' \
     'let new = word & !(POKED | READIED);
             match self.0.compare_exchange(word, new, Ordering::Acquire, Ordering::Relaxed) {'
-mutant held-is-won-by-others src/g/ticket.rs poke::who_is_held \
-    'Err(word) => {
-                word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, why as u64, poked)
-            }' \
-    'Err(word) if word == epoch.0 | HELD => self.change_poked(epoch, HELD, why as u64, poked),
-            Err(word) => {
-                word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, why as u64, poked)
-            }'
 mutant held-by-two src/g/ticket.rs poke::of_two_holders \
     'held.is_ok()
             || (held' \
@@ -390,13 +382,9 @@ mutant select-unlocked-before-armed src/sched/several.rs select \
 mutant select-looks-for-no-winner src/chan/select/mod.rs select::the_loser \
     'if winner.is_none() && unsafe { arm.was_handed() } {' \
     'if winner.is_none() && unsafe { arm.was_handed() || true } {'
-mutant select-waits-for-no-clock src/chan/select/mod.rs select::the_clock \
+mutant select-waits-for-no-clock src/chan/select/mod.rs select::the_clock_alone \
     'first = first.min(due);' \
     'let _ = due;'
-mutant select-old-epoch src/g/waiter.rs select \
-    'self.who = who;
-        self.epoch = who.ticket().epoch();' \
-    'self.who = who;'
 mutant select-passes-nothing-on src/chan/select/mod.rs select::who_goes \
     'if why == Wake::Retry {
                 self.arms()' \
@@ -414,8 +402,8 @@ mutant offer-not-nudged-by-selects src/chan/select/arm.rs select::an_offer_meets
     '(state.nudge(), Deadline::NEVER)' \
     '(None, Deadline::NEVER)'
 mutant offer-not-nudged-by-room src/chan/core.rs select::an_offer_meets_room \
-    'buffered.map(|value| (value, self.nudge()))' \
-    'buffered.map(|value| (value, None))'
+    'buffered.then(|| self.nudge())' \
+    'buffered.then_some(None)'
 mutant offer-deaf-to-a-close src/chan/core.rs select::a_close_comes_as \
     '[&mut state.receivers, &mut state.senders, &mut state.offers]' \
     '[&mut state.receivers, &mut state.senders]'
@@ -425,16 +413,6 @@ mutant claim-forgotten src/chan/promise.rs select::a_claim \
 mutant claim-ended-by-a-value-that-is-none src/chan/promise.rs select::a_claim \
     'node.as_ref().claim_held(Wake::Retry)' \
     'node.as_ref().claim_held(Wake::Closed)'
-mutant claim-won-by-two src/g/waitq.rs select::a_claim \
-    'self.first_to(Waiter::hold)' \
-    'self.first_to(|_| true)'
-mutant claimed-node-stays src/chan/promise.rs select \
-    'state.receivers.unlink(node);
-            let who' \
-    'let who'
-mutant claimed-and-closed src/chan/promise.rs 'select::a_close select::a_claimed' \
-    'let why = if state.closed { Wake::Closed } else { Wake::Handed };' \
-    'let why = Wake::Closed;'
 mutant claimed-looks-not-again src/chan/core.rs select::a_claim \
     'Wake::Retry => self.look_again(node, until),
                 why => why,' \
@@ -444,7 +422,7 @@ mutant room-forgotten src/chan/promise.rs select::room \
     'Promise::Room => {
                 state.reserved -= 1;' \
     'Promise::Room => {'
-mutant room-given-back-to-nobody src/chan/promise.rs select::room \
+mutant room-given-back-to-nobody src/chan/promise.rs select::room_given \
     'state.reserved -= 1;
                 state.room_made()' \
     'state.reserved -= 1;

@@ -220,15 +220,16 @@ fn who_is_held_is_nobody_elses() {
 fn of_two_holders_one_holds() {
     model(3, || {
         let shared = Waiting::new();
-        let other = beside(&shared, |shared| {
-            shared.hold_and_wake(Wake::Handed);
-        });
-        let third = beside(&shared, |shared| {
-            shared.hold_and_wake(Wake::Retry);
+        let holds = Arc::new(AtomicUsize::new(0));
+        let others = [Wake::Handed, Wake::Retry].map(|why| {
+            let holds = Arc::clone(&holds);
+            beside(&shared, move |shared| {
+                holds.fetch_add(usize::from(shared.hold_and_wake(why).is_some()), Relaxed);
+            })
         });
         shared.poke();
-        other.join().unwrap();
-        third.join().unwrap();
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(holds.load(Relaxed), 1);
         shared.check(&[Wake::Handed, Wake::Retry]);
     });
 }
@@ -248,6 +249,8 @@ fn who_is_held_is_killed_or_won() {
             && (shared.ticket.kill(shared.epoch) || shared.ticket.kill(shared.epoch));
         if killed {
             shared.stack.get_mut();
+        } else {
+            assert_ne!(shared.ticket.look(), Seen::Waiting(shared.epoch), "it has been won");
         }
         holder.join().unwrap();
         assert_eq!(shared.went_on.load(Relaxed), usize::from(!killed));

@@ -292,12 +292,47 @@ fn room_is_given_back() {
         let (tx, rx) = chan::buffered(1);
         let panics = gives_up(&tx);
         let others = [sends(&tx, &count, 1), offers(&tx, &count, 2)];
-        drop(tx);
         panics.join().unwrap();
-        let sum: u32 = rx.iter().map(Value::open).sum();
+        let sum: u32 = rx.iter().take(2).map(Value::open).sum();
         assert_eq!(sum, 3);
         assert!(others.into_iter().all(|other| other.join().unwrap()));
+        assert!(tx.try_send(count.value(3)).is_ok(), "nothing is promised any more");
+        drop((tx, rx));
         count.check();
+    });
+}
+
+/// Nobody receives: who waits for the room gets it when it is given back.
+#[test]
+fn room_given_back_is_found() {
+    for plain in [true, false] {
+        model(3, move || {
+            let count = Arc::new(Count::default());
+            let (tx, rx) = chan::buffered(1);
+            let panics = gives_up(&tx);
+            let other = if plain { sends(&tx, &count, 1) } else { offers(&tx, &count, 1) };
+            assert!(other.join().unwrap());
+            panics.join().unwrap();
+            drop((tx, rx));
+            count.check();
+        });
+    }
+}
+
+/// The clock wakes a select to which nothing else comes.
+#[test]
+fn the_clock_alone_is_waited_for() {
+    model(3, || {
+        clock::every_look_adds(1);
+        let timer = time::after(4 * MS);
+        let closer = {
+            let (tx, rx) = chan::unbuffered::<()>();
+            let closer = thread::spawn(move || drop(tx));
+            crate::select_biased! { recv(timer) -> when => assert!(when.is_ok()), recv(chan::never::<()>()) => unreachable!() }
+            drop(rx);
+            closer
+        };
+        closer.join().unwrap();
     });
 }
 
