@@ -380,13 +380,14 @@ mutant unlinked-twice src/g/waitq.rs park::a_loser \
     ''
 mutant claimed-but-left-queued src/g/waitq.rs 'park chan' \
     'self.unlink(node);
-                if node.as_ref().claim(why) {' \
-    'if node.as_ref().claim(why) {
-                    self.unlink(node);'
+            *node.as_ref().won.get_mut() = true;' \
+    '*node.as_ref().won.get_mut() = true;'
 
 # Poking.
 mutant poked-not-to-be-won src/g/ticket.rs poke::a_waker \
-    'Err(word) => word == epoch.0 | POKED_WAITING && self.claim_poked(epoch, why, poked),' \
+    'Err(word) => {
+                word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, why as u64, poked)
+            }' \
     'Err(_) => {
                 let _ = poked;
                 false
@@ -417,6 +418,17 @@ mutant let-go-not-release src/g/ticket.rs poke::a_waker \
             match self.0.compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed) {' \
     'let new = word & !(POKED | READIED);
             match self.0.compare_exchange(word, new, Ordering::Acquire, Ordering::Relaxed) {'
+mutant held-by-two src/g/ticket.rs poke::of_two_holders \
+    'held.is_ok()
+            || (held' \
+    'held.is_ok()
+            || held == Err(epoch.0 | HELD)
+            || (held'
+mutant held-is-not-killed src/g/ticket.rs poke::who_is_held_is_killed \
+    'word == epoch.0 | HELD
+                    && self' \
+    'false && word == epoch.0 | HELD
+                    && self'
 mutant let-go-by-store src/g/ticket.rs poke::a_waker \
     'match self.0.compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return word & READIED != 0,
@@ -437,10 +449,12 @@ mutant closed-not-seen src/chan/core.rs chan::a_close_races \
     'if state.closed && self.cap > 9 {
             drop(state);'
 mutant unlocked-before-queued src/chan/core.rs chan::unbuffered \
-    'let node = Waiter::new(who, slot.as_mut_ptr().cast());' \
-    'let node = Waiter::new(who, slot.as_mut_ptr().cast());
-        drop(state);
-        let mut state = self.state.lock();'
+    'let who = node.as_ref().who;
+            queue(&mut state).keep(node);' \
+    'let who = node.as_ref().who;
+            drop(state);
+            let mut state = self.state.lock();
+            queue(&mut state).keep(node);'
 mutant last-sender-counted-twice src/chan/handle.rs chan::the_last_sender \
     'self.0.senders.fetch_sub(1, Ordering::AcqRel) == 1' \
     '{
@@ -450,7 +464,7 @@ mutant last-sender-counted-twice src/chan/handle.rs chan::the_last_sender \
         }'
 
 mutant chan-timeout-not-unlinked src/chan/core.rs timed \
-    'queue(&mut self.state.lock()).unlink(NonNull::from(&node));' \
+    'queue(&mut self.state.lock()).unlink(node);' \
     ''
 # Channels on which the clock sends.
 mutant clock-value-stays src/chan/timer.rs timer_chan \
@@ -479,6 +493,76 @@ mutant clock-reset-after-close src/chan/timer.rs timer_chan::a_close \
 mutant clock-timeout-not-unlinked src/chan/timer.rs timer_chan \
     'self.0.lock().receivers.unlink(NonNull::from(&node));' \
     ''
+
+# Selects: the algorithm, claims, offers.
+mutant select-keeps-its-losers src/chan/select/arm.rs select::the_loser \
+    'queue.unlink(node);
+                self.end();' \
+    'let _ = queue;
+                self.end();'
+mutant select-unlocks-before-it-queues src/chan/select/mod.rs select::two_channels \
+    '            match unsafe { self.park(until) } {' \
+    '            unsafe { self.unlock_all() };
+            self.lock_all();
+            match unsafe { self.park(until) } {'
+mutant select-unlocked-before-armed src/sched/several.rs select \
+    'parker.ticket.arm();
+            // SAFETY: the caller vouches.
+            unsafe { release(object) };' \
+    '// SAFETY: the caller vouches.
+            unsafe { release(object) };
+            parker.ticket.arm();'
+mutant select-looks-for-no-winner src/chan/select/mod.rs select::the_loser \
+    'if winner.is_none() && unsafe { arm.was_handed() } {' \
+    'if winner.is_none() && unsafe { arm.was_handed() || true } {'
+mutant select-waits-for-no-clock src/chan/select/mod.rs select::the_clock_alone \
+    'first = first.min(due);' \
+    'let _ = due;'
+mutant select-passes-nothing-on src/chan/select/mod.rs select::who_goes \
+    'if why == Wake::Retry {
+                self.arms()' \
+    'if false {
+                self.arms()'
+mutant offer-not-nudged-by-receivers src/chan/core.rs select::an_offer_meets_a_receiver \
+    'state.nudge().into_iter().for_each(ready);
+        // SAFETY: node and slot' \
+    '// SAFETY: node and slot'
+mutant offer-not-nudged-by-one-that-looked src/chan/core.rs select::a_claim_is_taken_back_beside \
+    'state.nudge().into_iter().for_each(ready);
+                match' \
+    'match'
+mutant offer-not-nudged-by-selects src/chan/select/arm.rs select::an_offer_meets_a_select \
+    '(state.nudge(), Deadline::NEVER)' \
+    '(None, Deadline::NEVER)'
+mutant offer-not-nudged-by-room src/chan/core.rs select::an_offer_meets_room \
+    'buffered.then(|| self.nudge())' \
+    'buffered.then_some(None)'
+mutant offer-deaf-to-a-close src/chan/core.rs select::a_close_comes_as \
+    '[&mut state.receivers, &mut state.senders, &mut state.offers]' \
+    '[&mut state.receivers, &mut state.senders]'
+mutant claim-forgotten src/chan/promise.rs select::a_claim \
+    'node.as_ref().claim_held(Wake::Retry).then_some(who)' \
+    'Some(who).filter(|_| false)'
+mutant claim-ended-by-a-value-that-is-none src/chan/promise.rs select::a_claim \
+    'node.as_ref().claim_held(Wake::Retry)' \
+    'node.as_ref().claim_held(Wake::Closed)'
+mutant claimed-looks-not-again src/chan/core.rs select::a_claim \
+    'Wake::Retry => self.look_again(node, until),
+                why => why,' \
+    'Wake::Retry if self.cap > 9 => self.look_again(node, until),
+                why => why,'
+mutant room-forgotten src/chan/promise.rs select::room \
+    'Promise::Room => {
+                state.reserved -= 1;' \
+    'Promise::Room => {'
+mutant room-given-back-to-nobody src/chan/promise.rs select::room_given \
+    'state.reserved -= 1;
+                state.room_made()' \
+    'state.reserved -= 1;
+                None'
+mutant room-promised-twice src/chan/core.rs select \
+    'self.buf.len() + self.reserved < cap' \
+    'self.buf.len() < cap'
 
 # Ps that come and go, Ms that wait for a certain goroutine.
 mutant procs-count-forgotten src/sched/idle.rs procs::the_count \
@@ -774,9 +858,10 @@ mutant sweep-looks-at-the-owner-first src/sched/close.rs drop::a_reused \
     }
     let seen = ticket.look();'
 mutant kill-of-the-claimed src/g/ticket.rs drop \
-    '.compare_exchange(epoch.0 | WAITING, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()' \
-    '.swap(epoch.0 | DEAD, Ordering::AcqRel) != epoch.0 | DEAD'
+    'match self.0.compare_exchange(epoch.0 | WAITING, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => true,' \
+    'match Ok::<u64, u64>(self.0.swap(epoch.0 | DEAD, Ordering::AcqRel)) {
+            Ok(word) => word != epoch.0 | DEAD,'
 
 if [ "$killed" -eq 0 ]; then
     echo "no such mutant: $only"

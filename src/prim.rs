@@ -1,6 +1,6 @@
 //! The primitives every protocol is written with: std's in a normal build, loom's under `cfg(sixtyone_loom)`.
 //!
-//! This file and `loom_tests` are the only ones that know of loom. The shim is keyed on the cfg alone (never on
+//! This module and `loom_tests` are the only ones that know of loom. The shim is keyed on the cfg alone (never on
 //! `test`): a model that is built against an inert shim would pass whatever it is given. `loom_tests` opens with
 //! a canary that fails in that case.
 //!
@@ -15,6 +15,7 @@
 //! - [`Pool`]: type-stable memory, never unmapped.
 #![expect(unsafe_code, reason = "cells behind locks, and objects that are never freed")]
 
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,10 @@ pub(crate) mod atomic {
 pub(crate) mod atomic {
     pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 }
+mod pool;
+
 use atomic::{AtomicU32, Ordering};
+pub(crate) use pool::Pool;
 
 /// False in the models' build, where loom's atomics are larger than real ones.
 pub(crate) const REAL: bool = !cfg!(sixtyone_loom);
@@ -124,19 +128,25 @@ pub(crate) fn epoch() -> Instant {
 /// A clock that goes by how often it is looked at, so that an execution can be repeated.
 #[cfg(sixtyone_loom)]
 pub(crate) mod clock {
-    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
     use std::time::{Duration, Instant};
 
     struct Clock {
         start: Instant,
         tick: AtomicU64,
         passed: AtomicU64,
+        numbers: AtomicUsize,
     }
 
     // One for each execution. Not loom's atomics: a look at the clock orders nothing.
     loom::lazy_static! {
         static ref CLOCK: Clock =
-            Clock { start: Instant::now(), tick: AtomicU64::new(0), passed: AtomicU64::new(0) };
+            Clock { start: Instant::now(), tick: AtomicU64::new(0), passed: AtomicU64::new(0), numbers: AtomicUsize::new(0) };
+    }
+
+    /// Numbers in the order of asking.
+    pub(crate) fn next_number() -> usize {
+        CLOCK.numbers.fetch_add(1, Relaxed)
     }
 
     pub(crate) fn now() -> Instant {
@@ -212,7 +222,8 @@ impl<T> RaceCell<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Rank {
-    /// Channels, mutexes, wait groups: what users block on. The only lock held over a switch to g0.
+    /// Channels, mutexes, wait groups: what users block on. The only locks held over a switch to g0; a select holds those of all
+    /// its channels ([`RawLock::lock_beside`]).
     Wait = 0,
     /// A P's timers: a parking goroutine's g0 adds to them under what it waits for.
     Timer = 1,
@@ -241,6 +252,9 @@ pub(crate) struct RawLock {
     /// Loom tries two busy waits in turns for ever, so its threads sleep.
     #[cfg(sixtyone_loom)]
     waiting: parking_lot::Mutex<Vec<loom::thread::Thread>>,
+    /// Addresses differ from execution to execution.
+    #[cfg(sixtyone_loom)]
+    number: usize,
 }
 
 impl RawLock {
@@ -253,6 +267,8 @@ impl RawLock {
                 rank,
                 #[cfg(sixtyone_loom)]
                 waiting: parking_lot::Mutex::new(Vec::new()),
+                #[cfg(sixtyone_loom)]
+                number: clock::next_number(),
             }
         }
     }
@@ -261,6 +277,25 @@ impl RawLock {
     pub(crate) fn lock(&self) {
         #[cfg(all(debug_assertions, not(sixtyone_loom)))]
         crate::sys::tls::rank_taken(self.rank as u8);
+        if !self.take() {
+            self.lock_contended();
+        }
+    }
+
+    /// Its place in the order in which several locks of one rank are taken: its address.
+    pub(crate) fn place(&self) -> usize {
+        #[cfg(not(sixtyone_loom))]
+        return std::ptr::from_ref(self).addr();
+        #[cfg(sixtyone_loom)]
+        return self.number;
+    }
+
+    /// Likewise, while the caller holds others of the same rank, and none of a higher one. For who takes several at once, in the
+    /// order of their [places](RawLock::place), which is what keeps two of them from waiting for each other.
+    #[inline(always)]
+    pub(crate) fn lock_beside(&self) {
+        #[cfg(all(debug_assertions, not(sixtyone_loom)))]
+        crate::sys::tls::rank_shared(self.rank as u8);
         if !self.take() {
             self.lock_contended();
         }
@@ -314,6 +349,16 @@ impl RawLock {
     pub(crate) unsafe fn unlock(&self) {
         #[cfg(all(debug_assertions, not(sixtyone_loom)))]
         crate::sys::tls::rank_released(self.rank as u8);
+        // SAFETY: the caller vouches.
+        unsafe { self.unlock_beside() };
+    }
+
+    /// The reverse of [`lock_beside`](RawLock::lock_beside): others of the same rank are still held.
+    ///
+    /// # Safety
+    /// As [`unlock`](RawLock::unlock).
+    #[inline(always)]
+    pub(crate) unsafe fn unlock_beside(&self) {
         // ORDER: pairs with `lock`.
         self.held.store(0, Ordering::Release);
         #[cfg(sixtyone_loom)]
@@ -344,6 +389,21 @@ impl<T> Lock<T> {
     pub(crate) fn lock(&self) -> LockGuard<'_, T> {
         self.raw.lock();
         LockGuard { lock: self }
+    }
+
+    /// The lock alone, for who takes it together with others.
+    #[inline(always)]
+    pub(crate) fn raw(&self) -> &RawLock {
+        &self.raw
+    }
+
+    /// A guard for a lock that the caller has taken by [`raw`](Lock::raw), and will release likewise.
+    ///
+    /// # Safety
+    /// The lock is held by the caller, there is no other guard, and this one is gone before it is released.
+    #[inline(always)]
+    pub(crate) unsafe fn held(&self) -> ManuallyDrop<LockGuard<'_, T>> {
+        ManuallyDrop::new(LockGuard { lock: self })
     }
 }
 
@@ -514,66 +574,10 @@ impl Kernel {
     }
 }
 
-/// Objects that are taken, used, and given back, and whose memory never goes away nor changes its type: a stale
-/// pointer to one may be dereferenced at any time.
-#[derive(Debug)]
-pub(crate) struct Pool<T: 'static> {
-    #[cfg(not(sixtyone_loom))]
-    free: Lock<Vec<&'static T>>,
-    #[cfg(not(sixtyone_loom))]
-    made: parking_lot::Mutex<Vec<&'static T>>,
-    #[cfg(sixtyone_loom)]
-    none: std::marker::PhantomData<&'static T>,
-}
-
-#[cfg(not(sixtyone_loom))]
-impl<T: Sync + 'static> Pool<T> {
-    pub(crate) const fn new() -> Pool<T> {
-        Pool { free: Lock::new(Rank::Pool, Vec::new()), made: parking_lot::Mutex::new(Vec::new()) }
-    }
-
-    /// A free object, or a new one made by `make`.
-    pub(crate) fn take(&self, make: impl FnOnce() -> T) -> &'static T {
-        let free = self.free.lock().pop();
-        free.unwrap_or_else(|| {
-            let object: &'static T = Box::leak(Box::new(make()));
-            self.made.lock().push(object);
-            object
-        })
-    }
-
-    /// All there are, in use or not.
-    pub(crate) fn made(&self) -> Vec<&'static T> {
-        self.made.lock().clone()
-    }
-
-    pub(crate) fn give(&self, object: &'static T) {
-        self.free.lock().push(object);
-    }
-}
-
-#[cfg(sixtyone_loom)]
-impl<T: Sync + 'static> Pool<T> {
-    pub(crate) const fn new() -> Pool<T> {
-        Pool { none: std::marker::PhantomData }
-    }
-
-    /// Loom's objects live for one execution only: always a new one.
-    pub(crate) fn take(&self, make: impl FnOnce() -> T) -> &'static T {
-        Box::leak(Box::new(make()))
-    }
-
-    pub(crate) fn give(&self, _object: &'static T) {}
-
-    /// Nobody asks in a model.
-    pub(crate) fn made(&self) -> Vec<&'static T> {
-        Vec::new()
-    }
-}
-
 /// What only the real primitives use.
 #[cfg(sixtyone_loom)]
 const _: (fn(&std::sync::atomic::AtomicU32, u32, Option<Duration>), fn(&std::sync::atomic::AtomicU32), Rank) =
     (crate::sys::futex::wait, crate::sys::futex::wake_one, Rank::Pool);
 #[cfg(all(debug_assertions, sixtyone_loom))]
-const _: [fn(u8); 2] = [crate::sys::tls::rank_taken, crate::sys::tls::rank_released];
+const _: [fn(u8); 3] =
+    [crate::sys::tls::rank_taken, crate::sys::tls::rank_shared, crate::sys::tls::rank_released];

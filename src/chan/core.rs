@@ -1,11 +1,18 @@
 //! A channel's state and its operations: straight-line cases under one lock.
 //!
 //! Invariants, under the lock:
-//! - a waiting receiver means an empty buffer; a waiting sender means a full one (an unbuffered channel's always is);
-//!   so at most one of the queues has live waiters;
+//! - a receiver that waits and can be won means an empty buffer; a waiting sender means a full one (an unbuffered channel's
+//!   always is); so at most one of the two queues has waiters that can be won;
 //! - a waiter's `slot` points at a `T` in its frame: a sender's is full until a receiver has won it, a receiver's is empty
 //!   until a sender has;
 //! - once `closed`, nobody queues any more and nothing is put into the buffer.
+//!
+//! The third queue, `offers`, and the places `reserved` in the buffer are select's, whose sends have no value before they are
+//! chosen: see [`promise`](super::promise). All that is done for them here: a place that is reserved counts as taken; who makes
+//! room, or is about to wait for a value, has one of the offers look ([`State::nudge`]).
+//!
+//! A waiting receiver may be told to look again ([`Wake::Retry`]): a select had claimed it, and gave it back. It keeps its place
+//! while it looks.
 //!
 //! A waiter may give up at a deadline. Then its ticket is lost to wakers, who pass its node by; it takes the lock, unlinks
 //! itself, and has its value, if it sends one, back in its slot.
@@ -32,58 +39,132 @@ use std::ptr::NonNull;
 const PREALLOCATED: usize = 64 * 1024;
 
 #[derive(Debug)]
-struct State<T> {
-    buf: VecDeque<T>,
-    closed: bool,
-    receivers: WaitQueue,
-    senders: WaitQueue,
+pub(super) struct State<T> {
+    pub(super) buf: VecDeque<T>,
+    /// Places in the buffer that are promised to selects.
+    pub(super) reserved: usize,
+    pub(super) closed: bool,
+    pub(super) receivers: WaitQueue,
+    pub(super) senders: WaitQueue,
+    /// Selects that would send.
+    pub(super) offers: WaitQueue,
 }
 
 /// See the module's head.
 #[derive(Debug)]
 pub(super) struct Chan<T> {
     /// Values the buffer holds at most; `usize::MAX`: no bound.
-    cap: usize,
-    state: Lock<State<T>>,
+    pub(super) cap: usize,
+    pub(super) state: Lock<State<T>>,
 }
 
 /// The state with its lock held.
 type Held<'a, T> = LockGuard<'a, State<T>>;
 
-/// How a send that cannot go on now ends.
+/// How a send that does not wait ends. The value is gone if it is done; it stays where it is else.
 enum Sent<'a, T> {
     Done,
-    Closed(T),
-    Full(T, Held<'a, T>),
+    Closed,
+    Full(Held<'a, T>),
 }
 
-/// The same for a receive.
+/// The same for a receive. The value is in the slot.
 enum Received<'a, T> {
-    Value(T),
+    Value,
     Closed,
     Empty(Held<'a, T>),
+}
+
+/// What became of a value.
+pub(super) enum Put {
+    /// This receiver has it, and is to be readied when the lock is released.
+    Handed(Who),
+    Buffered,
+    /// Nothing: it stays where it is.
+    Full,
+}
+
+impl<T> State<T> {
+    /// Moves the next value to `slot`, if there is one. Says whom to ready when the lock is released.
+    ///
+    /// Values are moved from place to place, not through results: they may be large, and stacks are small.
+    #[inline(always)]
+    pub(super) fn take(&mut self, slot: &mut MaybeUninit<T>) -> Option<Option<Who>> {
+        let buffered = self.buf.pop_front().map(|value| slot.write(value)).is_some();
+        // A waiting sender's value: the next one itself, or it takes the place that became free.
+        if let Some(sender) = self.senders.claim_first(Wake::Handed) {
+            // SAFETY: won just now: its slot is a full T, from here on ours, and its frame waits until `ready`.
+            unsafe {
+                let node = sender.as_ref();
+                let value = node.slot.cast::<T>();
+                if buffered {
+                    self.buf.push_back(value.read());
+                } else {
+                    slot.as_mut_ptr().copy_from_nonoverlapping(value, 1);
+                }
+                return Some(Some(node.who));
+            }
+        }
+        buffered.then(|| self.nudge())
+    }
+
+    /// Gives a value to a receiver, or to the buffer.
+    ///
+    /// # Safety
+    /// `value` points at a T; unless the answer is `Full` it has been moved.
+    #[inline(always)]
+    pub(super) unsafe fn put(&mut self, value: *const T, cap: usize) -> Put {
+        if let Some(receiver) = self.receivers.claim_first(Wake::Handed) {
+            // SAFETY: won just now: its slot is an empty T, and its frame waits until `ready`. The caller vouches for the value.
+            unsafe {
+                let node = receiver.as_ref();
+                node.slot.cast::<T>().copy_from_nonoverlapping(value, 1);
+                return Put::Handed(node.who);
+            }
+        }
+        if !self.has_room(cap) {
+            return Put::Full;
+        }
+        // SAFETY: the caller vouches.
+        self.buf.push_back(unsafe { value.read() });
+        Put::Buffered
+    }
+
+    #[inline(always)]
+    pub(super) fn has_room(&self, cap: usize) -> bool {
+        self.buf.len() + self.reserved < cap
+    }
+
+    /// Has one of the offers look: there is room, or somebody who waits for a value. To be readied.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn nudge(&mut self) -> Option<Who> {
+        if self.offers.is_empty() { None } else { self.offers.nudge_first() }
+    }
 }
 
 impl<T> Chan<T> {
     pub(super) fn new(cap: usize) -> Chan<T> {
         let small = cap.saturating_mul(size_of::<T>()) <= PREALLOCATED && cap != usize::MAX;
         let buf = VecDeque::with_capacity(if small { cap } else { 0 });
-        let state = State { buf, closed: false, receivers: WaitQueue::new(), senders: WaitQueue::new() };
+        let (receivers, senders, offers) = (WaitQueue::new(), WaitQueue::new(), WaitQueue::new());
+        let state = State { buf, reserved: 0, closed: false, receivers, senders, offers };
         Chan { cap, state: Lock::new(Rank::Wait, state) }
     }
 
     pub(super) fn send(&self, value: T) -> Result<(), SendError<T>> {
-        let (value, state) = match self.send_now(value) {
-            Sent::Done => return Ok(()),
-            Sent::Closed(value) => return Err(SendError(value)),
-            Sent::Full(value, state) => (value, state),
-        };
         let mut slot = MaybeUninit::new(value);
-        // SAFETY: the slot is full.
-        match unsafe { self.wait_to_send(state, &mut slot, Deadline::NEVER) } {
-            Wake::Handed => Ok(()),
-            // SAFETY: nobody has won the value: it is still ours.
-            _ => Err(SendError(unsafe { slot.assume_init_read() })),
+        // SAFETY: the slot is full, until it is said that the value is gone. So in all that follow.
+        unsafe {
+            let state = match self.send_now(&slot) {
+                Sent::Done => return Ok(()),
+                Sent::Closed => return Err(SendError(slot.assume_init())),
+                Sent::Full(state) => state,
+            };
+            match self.wait_to_send(state, &mut slot, Deadline::NEVER) {
+                Wake::Handed => Ok(()),
+                _ => Err(SendError(slot.assume_init())),
+            }
         }
     }
 
@@ -93,24 +174,24 @@ impl<T> Chan<T> {
         value: T,
         limit: impl FnOnce() -> Deadline,
     ) -> Result<(), SendTimeoutError<T>> {
-        let (value, state) = match self.send_now(value) {
-            Sent::Done => return Ok(()),
-            Sent::Closed(value) => return Err(SendTimeoutError::Closed(value)),
-            Sent::Full(value, state) => (value, state),
-        };
-        let until = limit();
-        if until.has_passed() {
-            drop(state);
-            return Err(SendTimeoutError::Timeout(value));
-        }
         let mut slot = MaybeUninit::new(value);
-        // SAFETY: the slot is full.
-        match unsafe { self.wait_to_send(state, &mut slot, until) } {
-            Wake::Handed => Ok(()),
-            // SAFETY: nobody has won the value, here and below: it is still ours.
-            Wake::Timeout => Err(SendTimeoutError::Timeout(unsafe { slot.assume_init_read() })),
-            // SAFETY: as above.
-            _ => Err(SendTimeoutError::Closed(unsafe { slot.assume_init_read() })),
+        // SAFETY: as in `send`.
+        unsafe {
+            let state = match self.send_now(&slot) {
+                Sent::Done => return Ok(()),
+                Sent::Closed => return Err(SendTimeoutError::Closed(slot.assume_init())),
+                Sent::Full(state) => state,
+            };
+            let until = limit();
+            if until.has_passed() {
+                drop(state);
+                return Err(SendTimeoutError::Timeout(slot.assume_init()));
+            }
+            match self.wait_to_send(state, &mut slot, until) {
+                Wake::Handed => Ok(()),
+                Wake::Timeout => Err(SendTimeoutError::Timeout(slot.assume_init())),
+                _ => Err(SendTimeoutError::Closed(slot.assume_init())),
+            }
         }
     }
 
@@ -118,61 +199,69 @@ impl<T> Chan<T> {
     /// The slot is full.
     #[inline(always)]
     unsafe fn wait_to_send(&self, state: Held<'_, T>, slot: &mut MaybeUninit<T>, until: Deadline) -> Wake {
-        // SAFETY: the caller vouches.
-        unsafe { self.wait_in(state, |state| &mut state.senders, slot, WaitReason::ChanSend, until) }
+        let mut node = Waiter::new(me(), slot.as_mut_ptr().cast());
+        // SAFETY: the caller vouches for the slot; both stay until we are back.
+        unsafe {
+            let node = NonNull::from(&mut node);
+            self.wait_in(state, |state| &mut state.senders, node, WaitReason::ChanSend, until)
+        }
     }
 
     pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        match self.send_now(value) {
-            Sent::Done => Ok(()),
-            Sent::Closed(value) => Err(TrySendError::Closed(value)),
-            Sent::Full(value, _) => Err(TrySendError::Full(value)),
+        let slot = MaybeUninit::new(value);
+        // SAFETY: as in `send`.
+        unsafe {
+            let full = match self.send_now(&slot) {
+                Sent::Done => return Ok(()),
+                Sent::Closed => false,
+                Sent::Full(_) => true,
+            };
+            let value = slot.assume_init();
+            Err(if full { TrySendError::Full(value) } else { TrySendError::Closed(value) })
         }
     }
 
-    #[inline]
-    fn send_now(&self, value: T) -> Sent<'_, T> {
+    /// # Safety
+    /// The slot is full. If it is done, it is empty afterwards.
+    #[inline(always)]
+    unsafe fn send_now(&self, slot: &MaybeUninit<T>) -> Sent<'_, T> {
         let mut state = self.state.lock();
         if state.closed {
-            drop(state);
-            return Sent::Closed(value);
+            return Sent::Closed;
         }
-        if let Some(receiver) = state.receivers.claim_first(Wake::Handed) {
-            // SAFETY: won just now: its slot is an empty T, and its frame waits until `ready`.
-            let who = unsafe {
-                let node = receiver.as_ref();
-                node.slot.cast::<T>().write(value);
-                node.who
-            };
-            drop(state);
-            ready(who);
-            return Sent::Done;
+        // SAFETY: the caller vouches.
+        match unsafe { state.put(slot.as_ptr(), self.cap) } {
+            Put::Handed(receiver) => {
+                drop(state);
+                ready(receiver);
+                Sent::Done
+            }
+            Put::Buffered => Sent::Done,
+            Put::Full => Sent::Full(state),
         }
-        if state.buf.len() < self.cap {
-            state.buf.push_back(value);
-            return Sent::Done;
-        }
-        Sent::Full(value, state)
     }
 
     pub(super) fn recv(&self) -> Result<T, RecvError> {
-        let state = match self.recv_now() {
-            Received::Value(value) => return Ok(value),
+        let mut slot = MaybeUninit::uninit();
+        let state = match self.recv_now(&mut slot) {
+            // SAFETY: it is in the slot. So in all that follow.
+            Received::Value => return Ok(unsafe { slot.assume_init() }),
             Received::Closed => return Err(RecvError),
             Received::Empty(state) => state,
         };
-        let mut slot = MaybeUninit::uninit();
         match self.wait_to_receive(state, &mut slot, Deadline::NEVER) {
             // SAFETY: the sender that won us has written it.
-            Wake::Handed => Ok(unsafe { slot.assume_init_read() }),
+            Wake::Handed => Ok(unsafe { slot.assume_init() }),
             _ => Err(RecvError),
         }
     }
 
     /// Waits until the moment that `limit` tells; it is asked only if there is something to wait for.
     pub(super) fn recv_until(&self, limit: impl FnOnce() -> Deadline) -> Result<T, RecvTimeoutError> {
-        let state = match self.recv_now() {
-            Received::Value(value) => return Ok(value),
+        let mut slot = MaybeUninit::uninit();
+        let state = match self.recv_now(&mut slot) {
+            // SAFETY: as in `recv`.
+            Received::Value => return Ok(unsafe { slot.assume_init() }),
             Received::Closed => return Err(RecvTimeoutError::Closed),
             Received::Empty(state) => state,
         };
@@ -180,79 +269,110 @@ impl<T> Chan<T> {
         if until.has_passed() {
             return Err(RecvTimeoutError::Timeout);
         }
-        let mut slot = MaybeUninit::uninit();
         match self.wait_to_receive(state, &mut slot, until) {
-            // SAFETY: the sender that won us has written it.
-            Wake::Handed => Ok(unsafe { slot.assume_init_read() }),
+            // SAFETY: as in `recv`.
+            Wake::Handed => Ok(unsafe { slot.assume_init() }),
             Wake::Timeout => Err(RecvTimeoutError::Timeout),
             _ => Err(RecvTimeoutError::Closed),
         }
     }
 
     #[inline(always)]
-    fn wait_to_receive(&self, state: Held<'_, T>, slot: &mut MaybeUninit<T>, until: Deadline) -> Wake {
-        // SAFETY: not the queue of senders.
-        unsafe { self.wait_in(state, |state| &mut state.receivers, slot, WaitReason::ChanReceive, until) }
+    fn wait_to_receive(&self, mut state: Held<'_, T>, slot: &mut MaybeUninit<T>, until: Deadline) -> Wake {
+        let mut node = Waiter::new(me(), slot.as_mut_ptr().cast());
+        let node = NonNull::from(&mut node);
+        // It may be run at once: it waits for the lock then, until we have parked.
+        state.nudge().into_iter().for_each(ready);
+        // SAFETY: node and slot stay until we are back; not the queue of senders.
+        unsafe {
+            match self.wait_in(state, |state| &mut state.receivers, node, WaitReason::ChanReceive, until) {
+                Wake::Retry => self.look_again(node, until),
+                why => why,
+            }
+        }
+    }
+
+    /// A receiver was claimed and given back: takes what has come meanwhile, into its slot, or waits on.
+    ///
+    /// # Safety
+    /// The node is the caller's own, with an empty slot; in the queue of receivers if in any.
+    #[cold]
+    unsafe fn look_again(&self, node: NonNull<Waiter>, until: Deadline) -> Wake {
+        loop {
+            let mut state = self.state.lock();
+            // SAFETY: the caller vouches: ours, and empty.
+            let slot = unsafe { &mut *node.as_ref().slot.cast::<MaybeUninit<T>>() };
+            let (end, other) = match state.take(slot) {
+                Some(other) => (Some(Wake::Handed), other),
+                None if state.closed => (Some(Wake::Closed), None),
+                None => (until.has_passed().then_some(Wake::Timeout), None),
+            };
+            // SAFETY: the caller vouches for the node; under the lock it is ours.
+            unsafe {
+                if let Some(end) = end {
+                    state.receivers.unlink(node);
+                    drop(state);
+                    other.into_iter().for_each(ready);
+                    return end;
+                }
+                (*node.as_ptr()).renew(me());
+                state.nudge().into_iter().for_each(ready);
+                match self.wait_in(state, |state| &mut state.receivers, node, WaitReason::ChanReceive, until)
+                {
+                    Wake::Retry => {}
+                    why => return why,
+                }
+            }
+        }
     }
 
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
-        match self.recv_now() {
-            Received::Value(value) => Ok(value),
+        let mut slot = MaybeUninit::uninit();
+        match self.recv_now(&mut slot) {
+            // SAFETY: as in `recv`.
+            Received::Value => Ok(unsafe { slot.assume_init() }),
             Received::Closed => Err(TryRecvError::Closed),
             Received::Empty(_) => Err(TryRecvError::Empty),
         }
     }
 
-    #[inline]
-    fn recv_now(&self) -> Received<'_, T> {
+    #[inline(always)]
+    fn recv_now(&self, slot: &mut MaybeUninit<T>) -> Received<'_, T> {
         let mut state = self.state.lock();
-        let buffered = state.buf.pop_front();
-        // A waiting sender's value: the next one itself, or it takes the place that became free.
-        if let Some(sender) = state.senders.claim_first(Wake::Handed) {
-            // SAFETY: won just now: its slot is a full T, from here on ours, and its frame waits until `ready`.
-            let (value, who) = unsafe {
-                let node = sender.as_ref();
-                (node.slot.cast::<T>().read(), node.who)
-            };
-            let value = match buffered {
-                Some(first) => {
-                    state.buf.push_back(value);
-                    first
+        match state.take(slot) {
+            Some(other) => {
+                drop(state);
+                if let Some(other) = other {
+                    ready(other);
                 }
-                None => value,
-            };
-            drop(state);
-            ready(who);
-            return Received::Value(value);
-        }
-        match buffered {
-            Some(value) => Received::Value(value),
+                Received::Value
+            }
             None if state.closed => Received::Closed,
             None => Received::Empty(state),
         }
     }
 
-    /// Queues up, with a slot for the value, and waits. Whatever the answer is, the caller is off the queue.
+    /// Waits in a queue: at its tail, or in its place if it has one. Unless the answer is Retry the caller is off the queue.
     ///
     /// # Safety
-    /// In the queue of senders the slot is full.
+    /// The node is the caller's own, made or renewed for this wait. It and its slot, which is full in the queue of senders, stay
+    /// where they are until the caller is off the queue.
     #[inline(always)]
     unsafe fn wait_in(
         &self,
         mut state: Held<'_, T>,
         queue: impl Fn(&mut State<T>) -> &mut WaitQueue,
-        slot: &mut MaybeUninit<T>,
+        node: NonNull<Waiter>,
         reason: WaitReason,
         until: Deadline,
     ) -> Wake {
-        let who = me();
-        let node = Waiter::new(who, slot.as_mut_ptr().cast());
-        // SAFETY: node and slot stay until we are woken, which takes the node off the queue, or have taken it off. The lock is held.
+        // SAFETY: the caller vouches. The lock is held.
         unsafe {
-            queue(&mut state).push_back(NonNull::from(&node));
+            let who = node.as_ref().who;
+            queue(&mut state).keep(node);
             let why = park_until(who, state.into_raw(), reason, self.address(), until);
             if why == Wake::Timeout {
-                queue(&mut self.state.lock()).unlink(NonNull::from(&node));
+                queue(&mut self.state.lock()).unlink(node);
             }
             why
         }
@@ -264,11 +384,11 @@ impl<T> Chan<T> {
         if first {
             ready_all(|batch: &mut [Option<Who>; READY_BATCH]| {
                 let state = &mut *self.state.lock();
-                // At most one of the two has live waiters.
-                match claim_batch(&mut state.receivers, Wake::Closed, batch) {
-                    0 => claim_batch(&mut state.senders, Wake::Closed, batch),
-                    n => n,
+                let mut n = 0;
+                for queue in [&mut state.receivers, &mut state.senders, &mut state.offers] {
+                    n += claim_batch(queue, Wake::Closed, &mut batch[n..]);
                 }
+                n
             });
         }
         first
@@ -292,7 +412,7 @@ impl<T> Chan<T> {
         (self.cap != usize::MAX).then_some(self.cap)
     }
 
-    fn address(&self) -> *const () {
+    pub(super) fn address(&self) -> *const () {
         std::ptr::from_ref(self).cast()
     }
 }

@@ -1,6 +1,7 @@
 //! Both ends of a channel as users hold them.
 #![forbid(unsafe_code)]
 
+use super::core::Chan;
 use super::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 use super::iter::{Iter, TryIter};
 use super::source::{Counted, Source};
@@ -70,6 +71,10 @@ pub struct Sender<T>(Arc<Counted<T>>);
 pub struct Receiver<T>(Source<T>);
 
 impl<T> Sender<T> {
+    pub(super) fn chan(&self) -> &Chan<T> {
+        &self.0.chan
+    }
+
     /// Sends a value, waiting for a receiver or for room in the buffer. Blocks.
     ///
     /// # Errors
@@ -132,6 +137,10 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
+    pub(super) fn source(&self) -> &Source<T> {
+        &self.0
+    }
+
     /// What the clock sends on `chan`, made a `T` by `value`.
     pub(crate) fn of_clock(chan: Arc<TimerChan>, value: fn(Instant) -> T) -> Receiver<T> {
         Receiver(Source::Clock(chan, value))

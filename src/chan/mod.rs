@@ -12,6 +12,9 @@
 //! limit that has passed they take what is there. A receiver on which the time arrives comes from [`time`](crate::time): it has
 //! no senders, room for one value, and several that wait on it get that in no particular order.
 //!
+//! [`select!`](crate::select) waits for several operations and does one of them; [`Select`] is the same for a number of them that is
+//! known at run time only.
+//!
 //! ```
 //! # // SAFETY: no thread-locals here.
 //! # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
@@ -26,10 +29,20 @@ mod core;
 mod error;
 mod handle;
 mod iter;
+mod promise;
+mod select;
 mod source;
 mod timer;
 
 pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub use handle::{Receiver, Sender, buffered, never, unbounded, unbuffered};
 pub use iter::{IntoIter, Iter, TryIter};
+pub use select::{Select, SelectTimeoutError, SelectedOperation, TrySelectError};
 pub(crate) use timer::TimerChan;
+
+/// What `select!` expands to.
+#[doc(hidden)]
+pub mod __private {
+    pub use super::select::arm::{AnyArm, Claim, RecvArm, SendArm};
+    pub use super::select::{Limit, nothing, select, select_biased};
+}

@@ -38,7 +38,10 @@ impl<T> Source<T> {
     pub(super) fn recv(&self) -> Result<T, RecvError> {
         match self {
             Source::Senders(shared) => shared.chan.recv(),
-            Source::Clock(chan, value) => chan.recv(Deadline::NEVER).map(value).map_err(|_| RecvError),
+            Source::Clock(chan, value) => match chan.recv(Deadline::NEVER) {
+                Ok(due) => Ok(value(due.instant())),
+                Err(_) => Err(RecvError),
+            },
         }
     }
 
@@ -46,7 +49,7 @@ impl<T> Source<T> {
     pub(super) fn recv_until(&self, limit: impl FnOnce() -> Deadline) -> Result<T, RecvTimeoutError> {
         match self {
             Source::Senders(shared) => shared.chan.recv_until(limit),
-            Source::Clock(chan, value) => chan.recv(limit()).map(value),
+            Source::Clock(chan, value) => chan.recv(limit()).map(|due| value(due.instant())),
         }
     }
 
@@ -55,6 +58,22 @@ impl<T> Source<T> {
         match self {
             Source::Senders(shared) => shared.chan.try_recv(),
             Source::Clock(chan, value) => chan.try_recv().map(value),
+        }
+    }
+
+    /// A value of the clock's, which was due then.
+    pub(super) fn value_of(&self, due: Deadline) -> T {
+        match self {
+            Source::Clock(_, value) => value(due.instant()),
+            Source::Senders(_) => unreachable!("its values are sent"),
+        }
+    }
+
+    /// Which channel it is: to compare.
+    pub(super) fn address(&self) -> *const () {
+        match self {
+            Source::Senders(shared) => shared.chan.address(),
+            Source::Clock(chan, _) => Arc::as_ptr(chan).cast(),
         }
     }
 

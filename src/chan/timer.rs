@@ -21,12 +21,12 @@
 //! The value is the moment when it was due, however late it is received, as Go's is.
 #![expect(unsafe_code, reason = "queues nodes that lie in the waiters' frames")]
 
-use super::error::{RecvTimeoutError, TryRecvError};
+use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::g::WaitReason;
 use crate::g::ticket::Wake;
 use crate::g::waiter::Waiter;
 use crate::g::waitq::WaitQueue;
-use crate::prim::{Lock, Rank};
+use crate::prim::{Lock, Rank, RawLock};
 use crate::sched::park::{claim_batch, me, park_until, ready_all};
 use crate::sys::clock::Deadline;
 use std::ptr::NonNull;
@@ -63,6 +63,14 @@ impl State {
         }
         self.due = self.period.map(|period| next_tick(due, period, now));
         Some(due)
+    }
+
+    /// Likewise, as of now. None: it may come yet.
+    fn look(&mut self) -> Result<Option<Deadline>, RecvError> {
+        match self.take(Deadline::now()) {
+            None if self.closed => Err(RecvError),
+            due => Ok(due),
+        }
     }
 
     /// Until when a receiver that finds nothing pending waits.
@@ -106,23 +114,39 @@ impl TimerChan {
     }
 
     pub(super) fn try_recv(&self) -> Result<Instant, TryRecvError> {
-        let mut state = self.0.lock();
-        match state.take(Deadline::now()) {
-            Some(due) => Ok(due.instant()),
-            None if state.closed => Err(TryRecvError::Closed),
-            None => Err(TryRecvError::Empty),
-        }
+        self.0.lock().look()?.map(Deadline::instant).ok_or(TryRecvError::Empty)
     }
 
-    /// Receives, waiting until `limit` at most.
-    pub(super) fn recv(&self, limit: Deadline) -> Result<Instant, RecvTimeoutError> {
+    /// The lock, for who takes it together with others.
+    pub(super) fn raw(&self) -> &RawLock {
+        self.0.raw()
+    }
+
+    /// A value that is there; None: none yet.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    pub(super) unsafe fn look(&self) -> Result<Option<Deadline>, RecvError> {
+        // SAFETY: the caller vouches; the guard is gone with the statement.
+        unsafe { self.0.held() }.look()
+    }
+
+    /// Where receivers wait, and until when.
+    ///
+    /// # Safety
+    /// The caller holds the lock, while it uses the queue, too.
+    pub(super) unsafe fn queue(&self) -> (*mut WaitQueue, Deadline) {
+        // SAFETY: the caller vouches; the guard is gone with the function.
+        let mut state = unsafe { self.0.held() };
+        (&raw mut state.receivers, state.deadline())
+    }
+
+    /// Receives, waiting until `limit` at most. The value is when it was due.
+    pub(super) fn recv(&self, limit: Deadline) -> Result<Deadline, RecvTimeoutError> {
         loop {
             let mut state = self.0.lock();
-            if let Some(due) = state.take(Deadline::now()) {
-                return Ok(due.instant());
-            }
-            if state.closed {
-                return Err(RecvTimeoutError::Closed);
+            if let Some(due) = state.look()? {
+                return Ok(due);
             }
             if limit.has_passed() {
                 return Err(RecvTimeoutError::Timeout);

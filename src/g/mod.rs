@@ -112,6 +112,7 @@ pub(crate) enum WaitReason {
     None,
     ChanReceive,
     ChanSend,
+    Select,
     MutexLock,
     WaitGroupWait,
     SemAcquire,
@@ -129,6 +130,7 @@ impl fmt::Display for WaitReason {
             WaitReason::None => "running",
             WaitReason::ChanReceive => "chan receive",
             WaitReason::ChanSend => "chan send",
+            WaitReason::Select => "select",
             WaitReason::MutexLock => "sync.Mutex.Lock",
             WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
             WaitReason::SemAcquire => "semacquire",
@@ -236,9 +238,17 @@ impl Gp {
     #[inline(always)]
     #[must_use]
     pub(crate) fn claim(&self, epoch: Epoch, why: Wake) -> bool {
-        self.ticket().claim_and(epoch, why, || {
-            self.g().rt.store(self.rt().map_addr(|rt| rt | POKED).cast_mut(), Ordering::Relaxed);
-        })
+        self.ticket().claim_and(epoch, why, || self.mark_poked())
+    }
+
+    /// Likewise by who holds it, as [`Ticket::claim_held`].
+    #[must_use]
+    pub(crate) fn claim_held(&self, epoch: Epoch, why: Wake) -> bool {
+        self.ticket().claim_held(epoch, why, || self.mark_poked())
+    }
+
+    fn mark_poked(&self) {
+        self.g().rt.store(self.rt().map_addr(|rt| rt | POKED).cast_mut(), Ordering::Relaxed);
     }
 
     /// Whether it was won while it was poked; takes the mark away. By the winner.

@@ -8,8 +8,10 @@
 //! | --- | --- | --- |
 //! | Running | not waiting | the owner: to Waiting, once its registers are saved |
 //! | Waiting | parked, in some queue, heap or list | anybody, by [`Ticket::claim`] with the right epoch |
+//! | Held | waits, claimed by one who has yet to make the value | the holder, by [`Ticket::claim_held`]; its runtime's end: Dead |
 //! | Claimed(why) | a waker has won; it is on the way to `ready` | the owner, when it runs again: Running, epoch + 1 |
 //! | Poked | waits, while somebody looks at it or at its stack | a waker, to Poked and claimed; the poker, back to Waiting |
+//! | Poked, held | both | the holder, to Poked and claimed; the poker, to Held |
 //! | Poked, claimed(why) | a waker has won, and not called `ready` | that waker, to Poked and readied; the poker, to Claimed(why) |
 //! | Poked, readied(why) | the waker is done: it is the poker's to ready | the poker, to Claimed(why) |
 //! | Dead | its runtime is gone; it never runs again | nobody |
@@ -27,6 +29,12 @@
 //! it, on its own stack. Wakers neither wait for that nor notice: they win as always, and `ready` asks
 //! [`Ticket::is_mine_to_ready`]. If that says no, the poker readies it when it has let go ([`Ticket::let_go`]). So one of the
 //! two does, once, and nobody runs it while the poker has it.
+//!
+//! *Holding* ([`Ticket::hold`]) is the first half of a claim, for who does not have yet what the waiter is to get (a select
+//! evaluates the value of a send only when it knows that it will send). It may last: user code runs meanwhile. All other
+//! claims fail, the timer's too; so do pokes, and to a look from outside it waits. Only the end of its runtime comes between;
+//! then the second half fails, and the holder keeps what it has made. The waiter's node keeps its place
+//! ([`Ticket::comes_back`]), for the holder may end it with [`Wake::Retry`]: nothing was meant, wait on.
 //!
 //! Between 3 and 4 no user code runs and nothing blocks, so that a runtime's drop can wait for it.
 
@@ -49,12 +57,15 @@ pub(crate) enum Wake {
 const STATE: u64 = 0xff;
 const RUNNING: u64 = 0;
 const WAITING: u64 = 1;
+/// Not a reason, nor one with [`READIED`] beside it.
+const HELD: u64 = 8;
 const DEAD: u64 = 255;
-/// Beside Waiting, or why it was claimed.
+/// Beside Waiting, Held, or why it was claimed.
 const POKED: u64 = 0x40;
 /// Beside Poked and why it was claimed.
 const READIED: u64 = 0x20;
 const POKED_WAITING: u64 = WAITING | POKED;
+const POKED_HELD: u64 = HELD | POKED;
 
 /// The number of a wait; two waits of one owner never share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +76,7 @@ pub(crate) struct Epoch(u64);
 pub(crate) enum Seen {
     /// Not waiting.
     Running,
-    /// Waiting, with this epoch.
+    /// Waiting, maybe held, with this epoch.
     Waiting(Epoch),
     /// Won by a waker, not yet running.
     Claimed,
@@ -122,26 +133,66 @@ impl Ticket {
         // ORDER: acquire pairs with `arm`, release with `take`.
         match self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => true,
-            Err(word) => word == epoch.0 | POKED_WAITING && self.claim_poked(epoch, why, poked),
+            Err(word) => {
+                word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, why as u64, poked)
+            }
         }
     }
 
+    /// From one state to another, with a poker or without, who may come and go.
     #[cold]
-    fn claim_poked(&self, epoch: Epoch, why: Wake, poked: impl FnOnce()) -> bool {
+    fn change_poked(&self, epoch: Epoch, from: u64, to: u64, poked: impl FnOnce()) -> bool {
         let mut bit = POKED;
         loop {
-            let (old, new) = (epoch.0 | WAITING | bit, epoch.0 | why as u64 | bit);
+            let (old, new) = (epoch.0 | from | bit, epoch.0 | to | bit);
             // ORDER: as in `claim`.
             match self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => {
-                    poked();
+                    if bit != 0 {
+                        poked();
+                    }
                     return true;
                 }
                 // The poker has come or gone.
-                Err(word) if word & !POKED == epoch.0 | WAITING => bit = word & POKED,
+                Err(word) if word & !POKED == epoch.0 | from => bit = word & POKED,
                 Err(_) => return false,
             }
         }
+    }
+
+    /// The first half of a claim of the wait `epoch`: nobody else can win it any more, and it still waits. At most one call for
+    /// an epoch returns true.
+    #[must_use]
+    pub(crate) fn hold(&self, epoch: Epoch) -> bool {
+        let (old, new) = (epoch.0 | WAITING, epoch.0 | HELD);
+        // ORDER: as in `claim`.
+        let held = self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed);
+        held.is_ok()
+            || (held == Err(epoch.0 | POKED_WAITING) && self.change_poked(epoch, WAITING, HELD, || {}))
+    }
+
+    /// The second half, by who [held](Ticket::hold) it; `poked` as with [`claim_and`](Ticket::claim_and). False: it has died
+    /// with its runtime.
+    #[must_use]
+    pub(crate) fn claim_held(&self, epoch: Epoch, why: Wake, poked: impl FnOnce()) -> bool {
+        self.change_poked(epoch, HELD, why as u64, poked)
+    }
+
+    /// Asked under the lock of a queue by who could not win the wait `epoch` of a node there: whether its owner may be back
+    /// for this wait, in this place, so that the node is to stay. He is held; or he looks again, or is about to; or he sets out
+    /// to wait just now, and it is he who asks.
+    pub(crate) fn comes_back(&self, epoch: Epoch) -> bool {
+        // ORDER: none: it is a hint. A node that stays although its owner goes is unlinked by him, one that goes is queued again.
+        let word = self.0.load(Ordering::Relaxed);
+        match word & !POKED & STATE {
+            RUNNING => word == epoch.0 || word == epoch.0 + (STATE + 1),
+            state => word & !STATE == epoch.0 && (state == HELD || state & !READIED == Wake::Retry as u64),
+        }
+    }
+
+    /// Whether the wait `epoch` is still to be won. A hint.
+    pub(crate) fn can_be_won(&self, epoch: Epoch) -> bool {
+        self.0.load(Ordering::Relaxed) & !POKED == epoch.0 | WAITING
     }
 
     /// Asked by the winner, who has done what it won the right to. False: somebody pokes the waiter, and readies it in our
@@ -202,10 +253,19 @@ impl Ticket {
     /// its handle. False: it is not waiting with that epoch (any more).
     #[must_use]
     pub(crate) fn kill(&self, epoch: Epoch) -> bool {
-        // ORDER: as `claim`.
-        self.0
-            .compare_exchange(epoch.0 | WAITING, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+        // ORDER: as `claim`, here and below.
+        match self.0.compare_exchange(epoch.0 | WAITING, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed)
+        {
+            Ok(_) => true,
+            // It may be held since; and once held, who holds it may have come first.
+            Err(word) => {
+                word == epoch.0 | HELD
+                    && self
+                        .0
+                        .compare_exchange(word, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed)
+                        .is_ok()
+            }
+        }
     }
 
     /// Takes an owner out of the world that no waker can reach: it is in the caller's hands, off its stack.
@@ -221,9 +281,72 @@ impl Ticket {
         let word = self.0.load(Ordering::Acquire);
         match word & STATE {
             RUNNING => Seen::Running,
-            WAITING | POKED_WAITING => Seen::Waiting(Epoch(word & !STATE)),
+            WAITING | POKED_WAITING | HELD | POKED_HELD => Seen::Waiting(Epoch(word & !STATE)),
             DEAD => Seen::Dead,
             _ => Seen::Claimed,
         }
+    }
+}
+
+#[cfg(all(test, not(sixtyone_loom)))]
+mod tests {
+    use super::*;
+
+    fn waiting() -> (Ticket, Epoch) {
+        let ticket = Ticket::new();
+        let epoch = ticket.epoch();
+        ticket.arm();
+        (ticket, epoch)
+    }
+
+    #[test]
+    fn who_is_held_waits_and_cannot_be_won() {
+        let (ticket, epoch) = waiting();
+        assert!(ticket.hold(epoch) && !ticket.hold(epoch));
+        assert!(!ticket.claim(epoch, Wake::Timeout) && !ticket.poke(epoch));
+        assert_eq!(ticket.look(), Seen::Waiting(epoch));
+        assert_eq!(ticket.claimed(), None);
+        assert!(ticket.claim_held(epoch, Wake::Handed, || panic!("nobody pokes")));
+        assert!(!ticket.claim_held(epoch, Wake::Retry, || {}) && ticket.is_mine_to_ready());
+        assert_eq!(ticket.take(), Wake::Handed);
+        assert!(!ticket.hold(epoch), "that wait is over");
+    }
+
+    #[test]
+    fn who_is_held_dies_with_its_runtime() {
+        let (ticket, epoch) = waiting();
+        assert!(ticket.hold(epoch) && ticket.kill(epoch));
+        assert!(!ticket.claim_held(epoch, Wake::Handed, || {}) && !ticket.comes_back(epoch));
+        assert_eq!(ticket.look(), Seen::Dead);
+    }
+
+    #[test]
+    fn who_is_poked_can_be_held() {
+        let (ticket, epoch) = waiting();
+        assert!(ticket.poke(epoch) && ticket.hold(epoch) && ticket.comes_back(epoch));
+        assert!(!ticket.kill(epoch), "the sweep comes again");
+        assert!(!ticket.let_go() && ticket.comes_back(epoch));
+        assert!(ticket.claim_held(epoch, Wake::Retry, || panic!("the poker has gone")));
+
+        let (ticket, epoch) = waiting();
+        assert!(ticket.poke(epoch) && ticket.hold(epoch));
+        let mut poked = false;
+        assert!(ticket.claim_held(epoch, Wake::Handed, || poked = true));
+        assert!(poked && !ticket.is_mine_to_ready() && ticket.let_go());
+        assert_eq!(ticket.take(), Wake::Handed);
+    }
+
+    #[test]
+    fn who_looks_again_comes_back() {
+        let (ticket, epoch) = waiting();
+        assert!(ticket.hold(epoch) && ticket.claim_held(epoch, Wake::Retry, || {}));
+        assert!(ticket.comes_back(epoch));
+        ticket.take();
+        assert!(ticket.comes_back(epoch), "it runs, and looks");
+        let again = ticket.epoch();
+        assert!(ticket.comes_back(again), "it queues");
+        ticket.arm();
+        assert!(!ticket.comes_back(epoch), "in another wait");
+        assert!(ticket.claim(again, Wake::Handed) && !ticket.comes_back(again));
     }
 }

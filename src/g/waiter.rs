@@ -4,6 +4,10 @@
 //! the waiter's ticket and has not called `ready` yet. A waiter that was not taken off the queue by its waker takes
 //! the lock and unlinks itself, in O(1), before it returns. A ghost's frame is never reused, so its nodes stay
 //! valid; wakers find its ticket dead and pass on.
+//!
+//! One who waits for several things has a node in each of their queues. Who wins him with something for him marks the node by
+//! which he did ([`Waiter::won`]); the others he unlinks himself, each under its lock. One who is told to look again may leave
+//! his nodes where they are, so that he keeps his places, and [renews](Waiter::renew) them before he waits again.
 
 use super::Gp;
 use super::parker::Parker;
@@ -54,13 +58,23 @@ pub(crate) struct Waiter {
     pub(crate) epoch: Epoch,
     /// Where a value is to be put or fetched: the queue's owner knows its type.
     pub(crate) slot: *mut (),
+    /// Whether it was by this node that its owner was won; the winner's to set, before `ready`.
+    pub(crate) won: RaceCell<bool>,
 }
 
 impl Waiter {
     #[inline(always)]
     pub(crate) fn new(who: Who, slot: *mut ()) -> Waiter {
         let epoch = who.ticket().epoch();
-        Waiter { links: RaceCell::new(Links::default()), who, epoch, slot }
+        let won = RaceCell::new(false);
+        Waiter { links: RaceCell::new(Links::default()), who, epoch, slot, won }
+    }
+
+    /// For another wait, in the same place. By the owner, who does not wait, under its queue's lock.
+    pub(crate) fn renew(&mut self, who: Who) {
+        self.who = who;
+        self.epoch = who.ticket().epoch();
+        self.won = RaceCell::new(false);
     }
 
     /// Tries to win the right to wake this waiter. Under its queue's lock.
@@ -70,6 +84,21 @@ impl Waiter {
         match self.who {
             Who::G(gp) => gp.claim(self.epoch, why),
             Who::Thread(parker) => parker.ticket.claim(self.epoch, why),
+        }
+    }
+
+    /// The first half of a claim ([`Ticket::hold`]). Under its queue's lock.
+    #[must_use]
+    pub(crate) fn hold(&self) -> bool {
+        self.who.ticket().hold(self.epoch)
+    }
+
+    /// The second half. Under its queue's lock.
+    #[must_use]
+    pub(crate) fn claim_held(&self, why: Wake) -> bool {
+        match self.who {
+            Who::G(gp) => gp.claim_held(self.epoch, why),
+            Who::Thread(parker) => parker.ticket.claim_held(self.epoch, why, || {}),
         }
     }
 }

@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "nodes lie in the waiters' frames")]
 
 use crate::g::ticket::Wake;
-use crate::g::waiter::{Links, Waiter};
+use crate::g::waiter::{Links, Waiter, Who};
 use std::ptr::NonNull;
 
 /// See the module's head.
@@ -42,6 +42,20 @@ impl WaitQueue {
             }
         }
         self.tail = Some(node);
+    }
+
+    /// At the tail, or in its place, if it has one in this queue.
+    ///
+    /// # Safety
+    /// As `push_back`.
+    #[inline]
+    pub(crate) unsafe fn keep(&mut self, node: NonNull<Waiter>) {
+        // SAFETY: the caller vouches; ours under the lock.
+        unsafe {
+            if !(*links(node)).queued {
+                self.push_back(node);
+            }
+        }
     }
 
     /// In front of all others: for one that was at the front already.
@@ -105,21 +119,74 @@ impl WaitQueue {
     }
 
     /// Takes the first waiter that can still be won off the queue, and wins it. Those that cannot (dead, or woken by
-    /// something else and on their way here to unlink themselves) are taken off on the way.
+    /// something else and on their way here to unlink themselves) are taken off on the way, but for those that
+    /// [come back](crate::g::ticket::Ticket::comes_back): they keep their places.
     ///
     /// The node stays valid until `ready` is called for its `who`, and no longer.
     #[inline]
     pub(crate) fn claim_first(&mut self, why: Wake) -> Option<NonNull<Waiter>> {
-        loop {
-            let node = self.head?;
-            // SAFETY: nodes in the queue are valid, and ours under the lock.
-            unsafe {
-                self.unlink(node);
-                if node.as_ref().claim(why) {
-                    return Some(node);
-                }
-            }
+        let node = self.first_to(|node| node.claim(why))?;
+        // SAFETY: nodes in the queue are valid, and ours under the lock; `won` is the winner's.
+        unsafe {
+            self.unlink(node);
+            *node.as_ref().won.get_mut() = true;
         }
+        Some(node)
+    }
+
+    /// Has the first waiter that can still be won look again. It stays in its place. To be readied.
+    #[cold]
+    pub(crate) fn nudge_first(&mut self) -> Option<Who> {
+        let node = self.first_to(|node| node.claim(Wake::Retry))?;
+        // SAFETY: won just now.
+        Some(unsafe { node.as_ref() }.who)
+    }
+
+    /// Holds the first waiter that can still be won ([`Ticket::hold`](crate::g::ticket::Ticket::hold)). It stays in its place.
+    pub(crate) fn hold_first(&mut self) -> Option<NonNull<Waiter>> {
+        self.first_to(Waiter::hold)
+    }
+
+    /// The first for whom `win` succeeds.
+    #[inline(always)]
+    fn first_to(&mut self, win: impl Fn(&Waiter) -> bool) -> Option<NonNull<Waiter>> {
+        let mut at = self.head;
+        while let Some(node) = at {
+            // SAFETY: nodes in the queue are valid, and ours under the lock.
+            if win(unsafe { node.as_ref() }) {
+                return at;
+            }
+            at = self.pass(node);
+        }
+        None
+    }
+
+    /// Past a node that could not be won.
+    fn pass(&mut self, node: NonNull<Waiter>) -> Option<NonNull<Waiter>> {
+        // SAFETY: as above.
+        unsafe {
+            let next = (*links(node)).next;
+            let waiter = node.as_ref();
+            if !waiter.who.ticket().comes_back(waiter.epoch) {
+                self.unlink(node);
+            }
+            next
+        }
+    }
+
+    /// Whether anybody in it waits and could be won.
+    pub(crate) fn any_waiting(&self) -> bool {
+        let mut at = self.head;
+        while let Some(node) = at {
+            // SAFETY: as above.
+            let waiter = unsafe { node.as_ref() };
+            if waiter.who.ticket().can_be_won(waiter.epoch) {
+                return true;
+            }
+            // SAFETY: as above.
+            at = unsafe { (*links(node)).next };
+        }
+        false
     }
 }
 

@@ -24,6 +24,7 @@ mod prim;
 mod procs;
 mod runq;
 mod rwlock;
+mod select;
 mod semaphore;
 mod timed;
 mod timer_chan;

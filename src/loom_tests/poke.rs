@@ -1,4 +1,5 @@
-//! Poking ([`crate::g::ticket`], [`crate::sched::poke`]): somebody stands on the stack of a goroutine that waits, as others win it.
+//! Poking ([`crate::g::ticket`], [`crate::sched::poke`]): somebody stands on the stack of a goroutine that waits, as others win it,
+//! or hold it and win it later.
 //!
 //! A goroutine is a ticket and a cell for its stack, armed. Whoever has to ready it runs it at once, which writes to the cell, as
 //! a poker does; so loom reports a waker that runs it too early, and whoever does not see what the other left there.
@@ -56,6 +57,23 @@ impl Waiting {
             }
         }
         won
+    }
+
+    /// As a select does: holds it, and wakes it when it has the value. None: not to be had. False: it has died meanwhile.
+    fn hold_and_wake(&self, why: Wake) -> Option<bool> {
+        if !self.ticket.hold(self.epoch) {
+            return None;
+        }
+        thread::yield_now();
+        let won = self.ticket.claim_held(self.epoch, why, || {});
+        if won {
+            // SAFETY: won.
+            unsafe { *self.slot.get_mut() = why as u32 };
+            if self.ticket.is_mine_to_ready() {
+                self.run();
+            }
+        }
+        Some(won)
     }
 
     /// As `sched::poke` does. True: it got hold of it.
@@ -170,5 +188,71 @@ fn who_is_poked_is_not_killed() {
         }
         poker.join().unwrap();
         assert!(killed || shared.ticket.kill(shared.epoch));
+    });
+}
+
+/// Who holds it has it, whoever else comes: a timer, a poker.
+#[test]
+fn who_is_held_is_nobody_elses() {
+    model(3, || {
+        let shared = Waiting::new();
+        let held = Arc::new(AtomicUsize::new(0));
+        let holder = beside(&shared, {
+            let held = Arc::clone(&held);
+            move |shared| match shared.hold_and_wake(Wake::Handed) {
+                Some(won) => assert_eq!(held.fetch_add(usize::from(won), Relaxed), 0, "nobody kills it"),
+                None => held.store(2, Relaxed),
+            }
+        });
+        let timer = beside(&shared, |shared| {
+            shared.wake(Wake::Timeout);
+        });
+        shared.poke();
+        holder.join().unwrap();
+        timer.join().unwrap();
+        let held = held.load(Relaxed) == 1;
+        shared.check(if held { &[Wake::Handed] } else { &[Wake::Timeout] });
+    });
+}
+
+/// Two would hold it: one does.
+#[test]
+fn of_two_holders_one_holds() {
+    model(3, || {
+        let shared = Waiting::new();
+        let holds = Arc::new(AtomicUsize::new(0));
+        let others = [Wake::Handed, Wake::Retry].map(|why| {
+            let holds = Arc::clone(&holds);
+            beside(&shared, move |shared| {
+                holds.fetch_add(usize::from(shared.hold_and_wake(why).is_some()), Relaxed);
+            })
+        });
+        shared.poke();
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(holds.load(Relaxed), 1);
+        shared.check(&[Wake::Handed, Wake::Retry]);
+    });
+}
+
+/// The runtime closes: who is held dies, or has been won before.
+#[test]
+fn who_is_held_is_killed_or_won() {
+    model(4, || {
+        let shared = Waiting::new();
+        let holder = beside(&shared, |shared| {
+            if shared.hold_and_wake(Wake::Handed) != Some(true) {
+                assert_eq!(shared.ticket.look(), Seen::Dead);
+            }
+        });
+        // The sweep comes again until it is dead or has been won.
+        let killed = shared.ticket.look() == Seen::Waiting(shared.epoch)
+            && (shared.ticket.kill(shared.epoch) || shared.ticket.kill(shared.epoch));
+        if killed {
+            shared.stack.get_mut();
+        } else {
+            assert_ne!(shared.ticket.look(), Seen::Waiting(shared.epoch), "it has been won");
+        }
+        holder.join().unwrap();
+        assert_eq!(shared.went_on.load(Relaxed), usize::from(!killed));
     });
 }

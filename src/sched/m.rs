@@ -10,6 +10,7 @@ use super::netpoll::Door;
 use super::own::Hold;
 use super::p::{OwnedP, P};
 use super::runtime::{Kind, Shared};
+use super::several::Several;
 use crate::arch::fiber::Fiber;
 use crate::g::{G, Gp};
 use crate::prim::{RawLock, Sleeper};
@@ -33,6 +34,8 @@ pub(crate) enum Action {
     Park(*const RawLock, Deadline),
     /// Publish me as waiting, then call this; on false I go on at once.
     ParkIf(unsafe fn(*const ()) -> bool, *const ()),
+    /// As `Park`, with several locks.
+    ParkSeveral(*const Several),
     /// I have ended; here is my stack.
     Exit(Stack),
 }

@@ -74,6 +74,7 @@ pub(crate) mod resize;
 pub(crate) mod retake;
 pub(crate) mod run;
 pub(crate) mod runtime;
+pub(crate) mod several;
 pub(crate) mod sigquit;
 pub(crate) mod spawn;
 pub(crate) mod start;

@@ -11,6 +11,8 @@
 //! threads and goroutines both ways. So does a goroutine that must not leave its thread ([`may_move`]): its M sleeps, having
 //! handed its P on, and goes on without one until the goroutine next comes to g0. A goroutine whose runtime is dropped meanwhile never returns from `park`.
 //!
+//! Who waits for several things parks under several locks: [`several`](super::several).
+//!
 //! [`ready`] puts the G into the `next` slot of the P it is called on, or else into the GRQ of the G's own runtime.
 //! It never moves its caller.
 #![expect(unsafe_code, reason = "switches stacks; releases locks on the parked one's behalf")]
@@ -112,7 +114,7 @@ unsafe fn park_with(
 
 /// A goroutine runs again: why? Its timer, if it had one that did not fire, is void now.
 #[inline(always)]
-fn arrive(gp: Gp, until: Deadline) -> Wake {
+pub(super) fn arrive(gp: Gp, until: Deadline) -> Wake {
     let why = gp.ticket().take();
     if until != Deadline::NEVER && why != Wake::Timeout {
         forget_timer(gp);
@@ -201,7 +203,7 @@ pub(crate) unsafe fn commit(ticket: &Ticket, lock: &RawLock) {
 }
 
 /// Step 2 is done, so the wait is committed: from here on reports may say that the thread sleeps.
-fn sleep(parker: &'static Parker, mut asleep: Asleep, until: Deadline) -> Wake {
+pub(super) fn sleep(parker: &'static Parker, mut asleep: Asleep, until: Deadline) -> Wake {
     if let Some(m) = M::current() {
         m.hand_off();
         m.rt.leave_watch();
@@ -223,7 +225,13 @@ fn sleep(parker: &'static Parker, mut asleep: Asleep, until: Deadline) -> Wake {
 /// # Safety
 /// One owner: the caller is the goroutine.
 #[inline(always)]
-unsafe fn note(gp: Gp, reason: WaitReason, object: *const (), heir: Option<NonNull<Heir>>, until: Deadline) {
+pub(super) unsafe fn note(
+    gp: Gp,
+    reason: WaitReason,
+    object: *const (),
+    heir: Option<NonNull<Heir>>,
+    until: Deadline,
+) {
     // SAFETY: the caller is the goroutine, which runs.
     unsafe {
         (*gp.running()).reason = reason;
@@ -382,7 +390,7 @@ pub(crate) fn ready_all(mut next: impl FnMut(&mut [Option<Who>; READY_BATCH]) ->
 pub(crate) const READY_BATCH: usize = 32;
 
 /// Fills a batch of [`ready_all`] from a queue.
-pub(crate) fn claim_batch(queue: &mut WaitQueue, why: Wake, batch: &mut [Option<Who>; READY_BATCH]) -> usize {
+pub(crate) fn claim_batch(queue: &mut WaitQueue, why: Wake, batch: &mut [Option<Who>]) -> usize {
     for (n, place) in batch.iter_mut().enumerate() {
         match queue.claim_first(why) {
             // SAFETY: valid until `ready`, which comes later.
@@ -390,7 +398,7 @@ pub(crate) fn claim_batch(queue: &mut WaitQueue, why: Wake, batch: &mut [Option<
             None => return n,
         }
     }
-    READY_BATCH
+    batch.len()
 }
 
 /// # Safety

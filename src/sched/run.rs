@@ -24,7 +24,6 @@ use crate::g::status::End;
 use crate::g::task::Payload;
 use crate::g::ticket::Wake;
 use crate::g::{Gp, Running, WaitReason, flag, slab};
-use crate::prim::RawLock;
 use crate::stack::{Class, Stack, pool};
 use crate::sys::clock::{Coarse, Deadline};
 use crate::sys::{clock, say, tls};
@@ -134,11 +133,26 @@ unsafe fn after(m: &M, gp: Gp) -> bool {
             Action::Park(lock, until) => {
                 m.on_g0(|p| p.map(|p| p.stats.parks.add(1)));
                 if until != Deadline::NEVER {
-                    park_timed(m, gp, lock, until);
+                    park_timed(m, gp, until);
+                    // As below; without a lock it may be gone by now.
+                    if !lock.is_null() {
+                        (*lock).unlock();
+                    }
                 } else {
                     // The parked one keeps the lock alive: it returns only after this.
                     commit(gp.ticket(), &*lock);
                 }
+            }
+            Action::ParkSeveral(several) => {
+                m.on_g0(|p| p.map(|p| p.stats.parks.add(1)));
+                // Its frame stays until the locks are released, no longer.
+                let several = *several;
+                if several.until != Deadline::NEVER {
+                    park_timed(m, gp, several.until);
+                } else {
+                    gp.ticket().arm();
+                }
+                several.release();
             }
             Action::ParkIf(f, data) => {
                 m.on_g0(|p| p.map(|p| p.stats.parks.add(1)));
@@ -167,13 +181,13 @@ unsafe fn after(m: &M, gp: Gp) -> bool {
     false
 }
 
-/// Publishes a goroutine as waiting at most until a moment: first the timer, then, with the lock's release, whatever else
-/// may wake it.
+/// Publishes a goroutine as waiting at most until a moment, to its timer, first of all; then comes the locks' release, with which
+/// whatever else may wake it sees it.
 ///
 /// # Safety
-/// As `execute`; the lock, if there is one, is held on the goroutine's behalf.
+/// As `execute`.
 #[cold]
-unsafe fn park_timed(m: &M, gp: Gp, lock: *const RawLock, until: Deadline) {
+unsafe fn park_timed(m: &M, gp: Gp, until: Deadline) {
     // SAFETY: one owner: us, until the ticket is armed and the timer set.
     unsafe {
         // Without a P, another's heap will do: this M looks for a P next, and then for timers; a tied one tells somebody
@@ -183,9 +197,6 @@ unsafe fn park_timed(m: &M, gp: Gp, lock: *const RawLock, until: Deadline) {
         let epoch = gp.ticket().epoch();
         gp.ticket().arm();
         m.rt.ps[at as usize].timers.add(until, gp, epoch);
-        if let Some(lock) = lock.as_ref() {
-            lock.unlock();
-        }
     }
 }
 

@@ -45,6 +45,16 @@ pub(crate) fn rank_taken(rank: u8) {
     RANKS_HELD.set(held | 1 << rank);
 }
 
+/// Asserts that another lock of this rank may be taken beside one of the same rank.
+#[cfg(debug_assertions)]
+#[inline(never)]
+pub(crate) fn rank_shared(rank: u8) {
+    // SAFETY: no instructions.
+    unsafe { asm!("", options(nostack, preserves_flags)) };
+    let held = RANKS_HELD.get();
+    assert!(std::thread::panicking() || held >> rank == 1, "rank {rank} is not the highest of {held:#b}");
+}
+
 /// Notes that the lock of this rank was released.
 #[cfg(debug_assertions)]
 #[inline(never)]

@@ -18,6 +18,7 @@ mod procs;
 mod retake;
 mod runtime;
 mod scope;
+mod select;
 mod shutdown;
 mod spawn;
 mod steal;

@@ -1,0 +1,126 @@
+//! Among several arms that are ready each is as likely as the others, wherever they stand; `select_biased!` takes the first.
+
+use crate::util::*;
+use sixtyone::chan::{self, Select};
+use sixtyone::{select, select_biased, spawn, time};
+
+const ROUNDS: u32 = 4000;
+
+/// Within a third of an even share.
+fn even(counts: &[u32]) {
+    let share = counts.iter().sum::<u32>() / counts.len() as u32;
+    assert!(counts.iter().all(|n| (share * 2 / 3..=share * 4 / 3).contains(n)), "{counts:?}");
+}
+
+#[test]
+fn what_is_ready_is_as_likely() {
+    everywhere(|| {
+        let (tx, rx) = chan::unbounded();
+        let (closed, done) = chan::unbounded::<u32>();
+        closed.close();
+        tx.send(0).unwrap();
+        let mut counts = [0; 4];
+        for _ in 0..ROUNDS {
+            let arm = select! {
+                recv(rx) -> n => { tx.send(n.unwrap()).unwrap(); 0 }
+                recv(done) => 1,
+                send(tx, 0) -> sent => { sent.unwrap(); 2 }
+                send(closed, 0) => 3,
+                recv(chan::never::<()>()) => unreachable!(),
+            };
+            counts[arm] += 1;
+        }
+        even(&counts);
+    });
+}
+
+#[test]
+fn the_same_channel_in_two_arms_is_as_likely() {
+    everywhere(|| {
+        let (tx, rx) = chan::buffered(1);
+        let mut counts = [0; 2];
+        for _ in 0..ROUNDS {
+            tx.send(()).unwrap();
+            select! { recv(rx) => counts[0] += 1, recv(rx) => counts[1] += 1 }
+        }
+        even(&counts);
+    });
+}
+
+#[test]
+fn at_run_time_too() {
+    everywhere(|| {
+        let all: Vec<_> = (0..11).map(|_| chan::buffered(1)).collect();
+        all.iter().for_each(|(tx, _)| tx.send(()).unwrap());
+        for n in [2, 8, 11] {
+            let mut counts = vec![0; n];
+            let mut select = Select::new();
+            all.iter().take(n).for_each(|(_, rx)| _ = select.recv(rx));
+            for _ in 0..ROUNDS {
+                let op = select.select();
+                let i = op.index();
+                op.recv(&all[i].1).unwrap();
+                all[i].0.send(()).unwrap();
+                counts[i] += 1;
+            }
+            even(&counts);
+        }
+    });
+}
+
+#[test]
+fn biased_takes_the_first() {
+    everywhere(|| {
+        let ((a, first), (b, second)) = (chan::buffered(1), chan::buffered(1));
+        let mut biased = Select::new_biased();
+        biased.recv(&first);
+        biased.recv(&second);
+        for _ in 0..100 {
+            a.send(1).unwrap();
+            b.send(2).unwrap();
+            let got = [0; 2].map(|_| select_biased! { recv(first) -> n => n, recv(second) -> n => n });
+            assert_eq!(got, [Ok(1), Ok(2)]);
+            a.send(1).unwrap();
+            b.send(2).unwrap();
+            for rx in [&first, &second] {
+                assert!(biased.select().recv(rx).is_ok());
+            }
+        }
+    });
+}
+
+/// Two channels that always have somebody who sends: both are served. (Who is woken runs next, so one pair may have a slice of
+/// time to itself.)
+#[test]
+fn busy_channels_are_both_served() {
+    over_procs(|_| {
+        let ((a, first), (b, second)) = (chan::unbuffered(), chan::unbuffered());
+        let senders = [a, b].map(|tx| spawn(move || while tx.send(()).is_ok() {}));
+        let mut counts = [0; 2];
+        while counts.iter().any(|&n| n < 100) {
+            select! { recv(first) => counts[0] += 1, recv(second) => counts[1] += 1 }
+        }
+        drop((first, second));
+        senders.into_iter().for_each(|s| s.join().unwrap());
+    });
+}
+
+/// A select that spins with a default lets those run whom it waits for.
+#[test]
+fn a_default_in_a_loop_starves_nobody() {
+    over_procs(|_| {
+        let (tx, rx) = chan::unbuffered();
+        spawn(move || {
+            time::sleep(MS);
+            tx.send(61)
+        });
+        let mut spins = 0_u64;
+        let got = loop {
+            select! { recv(rx) -> n => break n, default => spins += 1 }
+            if spins.is_multiple_of(64) {
+                sixtyone::yield_now();
+            }
+        };
+        assert_eq!(got, Ok(61));
+    });
+}

@@ -1,0 +1,8 @@
+use sixtyone::{chan, select};
+
+fn main() {
+    let (tx, rx) = chan::buffered::<u8>(1);
+    select! {
+        default -> n => {}
+    }
+}
