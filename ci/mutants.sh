@@ -4,7 +4,7 @@
 #
 #   ci/mutants.sh            all
 #   ci/mutants.sh idle       those with this in their name
-#   ci/mutants.sh --part 1/3     every third, from the first, second (1) or third: the gate does one part a commit
+#   ci/mutants.sh --part 1/8     every eighth, from the second: the gate does another part on each commit
 #
 # A mutant whose old text is not there exactly once, or that does not compile, fails the step: it has to be brought up to date.
 #
@@ -94,6 +94,39 @@ mutant sleeper-trusts-the-kernel src/prim.rs prim \
     '.compare_exchange(Self::TOKEN, Self::EMPTY, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok() || true'
 
+mutant doze-by-store src/prim.rs prim::a_dozer \
+    'self.word.compare_exchange(Self::EMPTY, Self::DOZING, Ordering::AcqRel, Ordering::Acquire).is_ok()' \
+    '{
+            let empty = self.word.load(Ordering::Acquire) == Self::EMPTY;
+            self.word.store(Self::DOZING, Ordering::Release);
+            empty
+        }'
+mutant doze-not-release src/prim.rs prim::a_dozer \
+    'Self::DOZING, Ordering::AcqRel, Ordering::Acquire' \
+    'Self::DOZING, Ordering::Acquire, Ordering::Acquire'
+mutant doze-ends-by-store src/prim.rs prim::a_dozer \
+    'sleep();
+        }
+        self.word.swap(Self::EMPTY, Ordering::Acquire) == Self::TOKEN' \
+    'sleep();
+        }
+        let told = self.word.load(Ordering::Acquire) == Self::TOKEN;
+        self.word.store(Self::EMPTY, Ordering::Relaxed);
+        told'
+mutant doze-ends-not-acquire src/prim.rs prim::a_dozer \
+    'sleep();
+        }
+        self.word.swap(Self::EMPTY, Ordering::Acquire)' \
+    'sleep();
+        }
+        self.word.swap(Self::EMPTY, Ordering::Relaxed)'
+mutant dozer-not-kicked src/prim.rs prim::a_dozer \
+    'Self::DOZING => kick(),' \
+    'Self::DOZING => drop(kick),'
+mutant kick-not-acquire src/prim.rs prim::a_dozer \
+    'self.word.swap(Self::TOKEN, Ordering::AcqRel)' \
+    'self.word.swap(Self::TOKEN, Ordering::Release)'
+
 # The idle protocol.
 mutant wake-without-fence src/sched/idle.rs idle::a_spinner_gives_up_as \
     'is seen here.
@@ -164,6 +197,106 @@ mutant close-forgets-the-keeper src/sched/idle.rs keeper::a_keeper_does \
 mutant nobody-keeps src/sched/idle.rs keeper \
     'None => outside || until != Deadline::NEVER,' \
     'None => outside,'
+
+# The keeper that waits outside.
+mutant outside-not-kicked src/sched/bed.rs outside \
+    'self.sleeper.notify_or(|| self.outside.get().into_iter().for_each(|outside| outside.kick()));' \
+    'self.sleeper.notify();'
+mutant outside-nobody src/sched/idle.rs outside \
+    'let outside = outside && (self.nobody_works() || lists.outside_wanted);' \
+    'let outside = outside && lists.outside_wanted;'
+mutant outside-beside-one-at-work src/sched/idle.rs outside::nobody_waits \
+    'let outside = outside && (self.nobody_works() || lists.outside_wanted);' \
+    ''
+mutant outside-not-when-there-is-a-keeper src/sched/idle.rs outside \
+    'Some(other) => until < other.until || (outside && !other.outside),' \
+    'Some(other) => until < other.until,'
+mutant outside-displaced-forgotten src/sched/idle.rs outside::a_keeper \
+    'lists.beds.extend(other.map(|other| other.bed));' \
+    'drop(other);'
+mutant outside-wanted-forgotten src/sched/idle.rs outside::one \
+    'self.lists.lock().outside_wanted = true;' \
+    ''
+mutant outside-not-said src/sched/idle.rs outside::an_event_reaches \
+    'let keeper = Keeper { bed: Arc::clone(bed), until, outside };' \
+    'let keeper = Keeper { bed: Arc::clone(bed), until, outside: false };'
+mutant outside-not-passed-on src/sched/idle.rs outside::an_event_comes_as \
+    'sleepy.pass_on();' \
+    ''
+mutant outside-left-behind-at-the-close src/sched/idle.rs outside::nobody_who \
+    'sleepy.pass_on();
+            if told { None }' \
+    'if told { return None; }
+            sleepy.pass_on();
+            if told { None }'
+mutant outside-the-close-forgets-it src/sched/idle.rs outside::nobody_waits_outside_for \
+    'beds.extend(keeper);' \
+    'drop(keeper);'
+
+mutant outside-past-the-time src/sched/idle.rs outside::time \
+    'bed.sleep_outside(keeper.until.left(), &outside)' \
+    'bed.sleep_outside(None, &outside)'
+
+# Descriptors.
+mutant net-event-not-noticed src/netpoll/desc.rs netdesc::an_event_is \
+    'if self.events() != events {' \
+    'if false && self.events() != events {'
+mutant net-event-not-counted src/netpoll/desc.rs netdesc::an_event_is \
+    'self.set(EVENT, 0);
+        claim' \
+    'claim'
+mutant net-event-for-who-waits-not-counted src/netpoll/desc.rs 'netdesc::an_event_is netdesc::two' \
+    'self.set(EVENT, 0);
+        claim(&mut state, Wake::Handed)' \
+    'let first = claim(&mut state, Wake::Handed);
+        if first.is_none() {
+            self.set(EVENT, 0);
+        }
+        first'
+mutant net-events-not-acquire src/netpoll/desc.rs netdesc::an \
+    'Events(self.word.load(Ordering::Acquire) & !FLAGS)' \
+    'Events(self.word.load(Ordering::Relaxed) & !FLAGS)'
+mutant net-event-not-release src/netpoll/desc.rs netdesc::an \
+    'self.word.store(word.wrapping_add(add), Ordering::Release)' \
+    'self.word.store(word.wrapping_add(add), Ordering::Relaxed)'
+mutant net-events-noted-too-late src/sched/netpoll.rs netdesc::an \
+    'wait(events, until)?;' \
+    'wait({ let _ = events; side.events() }, until)?;'
+mutant net-not-passed-on src/sched/netpoll.rs netdesc::an \
+    'pass_on(side);
+                return' \
+    'return'
+mutant net-timeout-not-unlinked src/sched/netpoll.rs netdesc \
+    'unsafe { side.leave(node) };' \
+    'let _ = node;'
+mutant net-event-dies-with-its-waiter src/sched/netpoll.rs netdesc::an_event_outlives \
+    'if why == Wake::Handed {' \
+    'if why == Wake::Closed {'
+mutant net-close-without-flag src/netpoll/desc.rs netdesc::nobody \
+    'self.set(CLOSED, CLOSED);' \
+    ''
+mutant net-waits-past-the-close src/netpoll/desc.rs netdesc::nobody \
+    'if let Err(ended) = self.check(&state) {
+            return Enlisted' \
+    'if false && let Err(ended) = self.check(&state) {
+            return Enlisted'
+mutant net-deadline-ignored src/netpoll/desc.rs netdesc::a_deadline_comes \
+    'let until = until.min(state.deadline);
+        Enlisted' \
+    'Enlisted'
+mutant net-deadline-not-asked-for src/netpoll/desc.rs netdesc::a_deadline_comes \
+    'if self.word.load(Ordering::Relaxed) & FLAGS != 0 {' \
+    'if self.word.load(Ordering::Relaxed) & CLOSED != 0 {'
+mutant net-deadline-unsaid src/netpoll/desc.rs netdesc::a_deadline_comes \
+    'self.set(if deadline == Deadline::NEVER { 0 } else { TIMED }, TIMED);' \
+    ''
+mutant net-deadline-stays src/netpoll/desc.rs netdesc::a_deadline_goes \
+    'state.deadline = deadline;' \
+    'state.deadline = state.deadline.min(deadline);'
+mutant net-told-of-the-deadline-for-the-end src/sched/netpoll.rs netdesc::a_deadline \
+    'Wake::Handed | Wake::Retry => Ok(()),' \
+    'Wake::Handed => Ok(()),
+        Wake::Retry => Err(Ended::TimedOut),'
 
 # Timers.
 mutant timer-fires-without-claim src/timer/mod.rs timers::it_is \

@@ -76,6 +76,7 @@ mod prim;
 mod runq;
 pub mod runtime;
 mod sched;
+pub mod signal;
 mod stack;
 pub mod sync;
 mod sys;

@@ -492,12 +492,12 @@ impl Kernel {
         #[cfg(not(sixtyone_loom))]
         crate::sys::futex::wait(word, expected, limit);
         // The kernel compares with the word's last value: a compare-exchange does, a load does not. A wait with a limit
-        // returns whenever loom likes; whether time has passed, the model's clock says.
+        // returns whenever loom likes; whether time has passed, the model's clock says. It never goes on for minutes.
         #[cfg(sixtyone_loom)]
         if word.compare_exchange(expected, expected, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             match limit {
-                Some(_) => loom::thread::yield_now(),
-                None => self.queue.wait(),
+                Some(limit) if limit < Duration::from_secs(100) => loom::thread::yield_now(),
+                _ => self.queue.wait(),
             }
         }
     }

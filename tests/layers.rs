@@ -16,7 +16,7 @@ const LINES: [&[&str]; 8] = [
     &["runq", "timer", "netpoll"],
     &["sched"],
     &["sync", "chan", "task", "time"],
-    &["net"],
+    &["net", "signal"],
     &["rpc"],
 ];
 

@@ -86,3 +86,56 @@ fn of_two_notifies_neither_is_lost() {
         others.into_iter().for_each(|other| other.join().unwrap());
     });
 }
+
+/// Asleep elsewhere: a notify comes before, ends it, or comes so late that the kick is for nobody. Who kicks sees where.
+#[test]
+fn a_dozer_is_told() {
+    model(4, || {
+        let shared = Arc::new((Sleeper::new(), Sleeper::new(), RaceCell::new(0), RaceCell::new(0)));
+        let notifier = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let (sleeper, elsewhere, message, place) = &*shared;
+                message.get_mut();
+                sleeper.notify_or(|| {
+                    place.get();
+                    elsewhere.notify();
+                });
+            }
+        });
+        let (sleeper, elsewhere, message, place) = &*shared;
+        place.get_mut();
+        assert!(sleeper.doze(|| elsewhere.sleep()), "nothing else ends it");
+        message.get();
+        notifier.join().unwrap();
+    });
+}
+
+/// It wakes up for a reason of its own, and sleeps on here: each token is taken once, by either.
+#[test]
+fn a_dozer_that_wakes_up_misses_nothing() {
+    model(3, || {
+        let shared = Arc::new((Sleeper::new(), Sleeper::new(), RaceCell::new(0)));
+        let dozer = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let (ping, pong, cell) = &*shared;
+                for _ in 0..2 {
+                    if !ping.doze(thread::yield_now) {
+                        ping.sleep();
+                    }
+                    cell.get_mut();
+                    pong.notify();
+                }
+            }
+        });
+        let (ping, pong, cell) = &*shared;
+        for _ in 0..2 {
+            cell.get_mut();
+            ping.notify_or(|| {});
+            pong.sleep();
+            cell.get_mut();
+        }
+        dozer.join().unwrap();
+    });
+}

@@ -5,16 +5,18 @@
 //! [`netpoll::desc`](crate::netpoll::desc).
 #![forbid(unsafe_code)]
 
-use crate::g::ticket::Wake;
-use crate::netpoll::desc::{Desc, Ended, Side};
+use crate::netpoll::desc::{Desc, Ended, Events};
 use crate::netpoll::table;
-use crate::sched::netpoll::{pass_on, register, wait, wake_all};
+use crate::sched::netpoll::{perform, register, set_deadline, verdict, wait, wake_all};
 use crate::sys::clock::Deadline;
 use crate::sys::sock::{self, Direction};
 use crate::time::sleep;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
+
+/// How long a thread waits that nobody can wake.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Between two attempts of [`Fd::write_by_trying`].
 const TRY_AGAIN: Duration = Duration::from_millis(1);
@@ -57,7 +59,7 @@ impl<T: AsFd> Fd<T> {
     pub(super) fn call<R>(&self, op: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
         let side = self.desc.side(Direction::Read);
         if side.is_closed() {
-            return Err(error(Ended::Closed));
+            return Err(Ended::Closed.into());
         }
         verdict(side, op(self.get()))
     }
@@ -82,17 +84,12 @@ impl<T: AsFd> Fd<T> {
         until: Deadline,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        let side = self.desc.side(direction);
-        let event = side.begin().map_err(error)?;
-        match op(self.get()) {
-            Err(e) if e.kind() == ErrorKind::WouldBlock => self.wait_and_do(direction, until, op),
-            result => {
-                if event {
-                    pass_on(side);
-                }
-                verdict(side, result)
-            }
-        }
+        perform(
+            self.desc.side(direction),
+            until,
+            || op(self.get()),
+            |events, until| self.wait(direction, events, until),
+        )
     }
 
     /// Does what writes, but when it would block no event tells when it would not. Blocks.
@@ -100,51 +97,35 @@ impl<T: AsFd> Fd<T> {
         let side = self.desc.side(Direction::Write);
         let mut until = None;
         loop {
-            side.begin().map_err(error)?;
+            side.begin()?;
             match op(self.get()) {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {}
                 result => return verdict(side, result),
             }
             if until.get_or_insert_with(|| side.until()).has_passed() {
-                return Err(error(Ended::TimedOut));
+                return Err(Ended::TimedOut.into());
             }
             sleep(TRY_AGAIN);
         }
     }
 
-    #[cold]
-    fn wait_and_do<R>(
-        &self,
-        direction: Direction,
-        until: Deadline,
-        mut op: impl FnMut(&T) -> io::Result<R>,
-    ) -> io::Result<R> {
-        let side = self.desc.side(direction);
-        let until = until.min(side.until());
-        loop {
-            self.wait(direction, until)?;
-            match op(self.get()) {
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-                result => {
-                    pass_on(side);
-                    return verdict(side, result);
-                }
-            }
-        }
-    }
-
-    fn wait(&self, direction: Direction, until: Deadline) -> io::Result<()> {
+    fn wait(&self, direction: Direction, events: Events, until: Deadline) -> io::Result<()> {
         let side = self.desc.side(direction);
         let fd = self.get().as_fd();
         if register(self.desc, fd)? {
-            return wait(side, until).map_err(error);
+            return Ok(wait(side, events, until)?);
         }
         // Before the look at the side: who changes that then ends our wait.
-        let others = self.desc.threads()?;
-        let until = side.may_wait(until).map_err(error)?;
-        match sock::poll(fd, direction, others.as_fd(), until.left())? {
+        let others = self.desc.threads();
+        let until = side.may_wait(until)?;
+        let Ok(others) = others else {
+            // The process is out of descriptors: nobody can end our wait, so we look ourselves.
+            let soon = until.left().map_or(LOOK_AGAIN, |left| left.min(LOOK_AGAIN));
+            return sock::poll(fd, direction, None, Some(soon)).map(drop);
+        };
+        match sock::poll(fd, direction, Some(others.as_fd()), until.left())? {
             true => Ok(()),
-            false => Err(error(Ended::TimedOut)),
+            false => Err(Ended::TimedOut.into()),
         }
     }
 
@@ -157,7 +138,7 @@ impl<T: AsFd> Fd<T> {
         self.desc.retire(fd);
         let killed = sock::kill(fd);
         for direction in [Direction::Read, Direction::Write] {
-            wake_all(self.desc.side(direction), Wake::Closed);
+            wake_all(self.desc.side(direction));
         }
         self.desc.wake_threads();
         killed
@@ -167,10 +148,9 @@ impl<T: AsFd> Fd<T> {
     pub(super) fn set_deadline(&self, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
         let side = self.desc.side(direction);
         if side.is_closed() {
-            return Err(error(Ended::Closed));
+            return Err(Ended::Closed.into());
         }
-        side.set_deadline(deadline.map_or(Deadline::NEVER, Deadline::at));
-        wake_all(side, Wake::Retry);
+        set_deadline(side, deadline.map_or(Deadline::NEVER, Deadline::at));
         self.desc.wake_threads();
         Ok(())
     }
@@ -194,20 +174,5 @@ impl<T: AsFd> Drop for Fd<T> {
         if let Some(io) = &self.io {
             self.let_go(io);
         }
-    }
-}
-
-/// The outcome of an operation: whatever failed on a closed descriptor failed because of that.
-fn verdict<R>(side: &Side, result: io::Result<R>) -> io::Result<R> {
-    match result {
-        Err(_) if side.is_closed() => Err(error(Ended::Closed)),
-        result => result,
-    }
-}
-
-fn error(ended: Ended) -> io::Error {
-    match ended {
-        Ended::Closed => io::Error::new(ErrorKind::NotConnected, "the socket was closed by this program"),
-        Ended::TimedOut => io::Error::new(ErrorKind::TimedOut, "the socket's time limit has passed"),
     }
 }

@@ -11,8 +11,13 @@
 //!   [`NotConnected`](std::io::ErrorKind::NotConnected). The descriptor's number stays taken until the handle is dropped, so
 //!   nobody's borrowed number ever meets a stranger's file.
 //!
-//! Files and processes need none of this: use `std::fs` and `std::process`, and put what may take long into
-//! [`runtime::blocking`](crate::runtime::blocking); the scheduler copes if you do not.
+//! Host names are looked up by the system's resolver, which blocks its thread; the caller's P goes on with other goroutines.
+//! A current-thread runtime has no other thread, so there they wait until the answer comes: look the name up within
+//! [`runtime::blocking`](crate::runtime::blocking) there, and pass on the address. An address costs none of that.
+//!
+//! Files and processes need no copies of what std has: use `std::fs` and `std::process` as they are. What may take long (a big
+//! file, the wait for a child) goes into [`runtime::blocking`](crate::runtime::blocking). If you forget that the scheduler
+//! notices, and the others go on some 10 ms later at worst; except on a current-thread runtime, where they have to wait.
 //!
 //! ```
 //! use sixtyone::net::{TcpListener, TcpStream};

@@ -1,28 +1,24 @@
 //! What is known of a descriptor: Go's `pollDesc` (`runtime/netpoll.go`).
 //!
-//! It has two *sides*, one for reading (or accepting) and one for writing (or connecting). A side is a semaphore with one place:
-//!
-//! | state | meaning | left by |
-//! | --- | --- | --- |
-//! | idle | nothing has happened since somebody last looked | whoever waits, or an event |
-//! | READY | something happened, and nobody was there | who begins an operation, or would wait and tries again instead |
-//! | waiting | the queue is not empty | an event: the first is woken; a deadline; a close |
-//!
-//! and beside that TIMED (no wait lasts longer than the deadline) and CLOSED (nobody waits any more).
+//! It has two *sides*, one for reading (or accepting) and one for writing (or connecting). A side is a queue of those who wait, and
+//! a word: how many events there were, TIMED (no wait lasts longer than the deadline) and CLOSED (nobody waits any more).
 //!
 //! Protocol:
-//! 1. [`Side::begin`] takes READY; then the operation. `WouldBlock`: the descriptor is [registered](Desc::register), and the
-//!    caller waits ([`Side::enlist`], then it parks under the side's lock).
-//! 2. The poller tells of an event: [`Side::happened`] wins the first waiter, which is readied, or leaves READY.
-//! 3. Who was woken tries again. If the outcome is anything but `WouldBlock` there may be more, since one event may be good for
-//!    several (a listener's backlog): who was woken, or took READY, does step 2 once more.
+//! 1. [`Side::begin`] says how many events there were so far; then the operation. `WouldBlock`: the descriptor is
+//!    [registered](Desc::register), and the caller waits ([`Side::enlist`], then it parks under the side's lock), or tries again if
+//!    there have been events since.
+//! 2. The poller tells of an event: [`Side::happened`] counts it, and wins the first waiter, which is readied.
+//! 3. Who was woken tries again. If the outcome is anything but `WouldBlock` there may be more: it wakes the next
+//!    ([`Side::next_waiter`]), since one event may be good for several (a listener's backlog).
 //! 4. A deadline that is moved, and a close, wake all; a deadline that passes is the timer's or the thread's own business.
 //!
-//! Why no event is lost: it is in the kernel's list, or it is READY, or in the hands of one who took READY or was woken; and
-//! whoever has it in hand lets go of it only when an operation that began after that says `WouldBlock`. Then nothing is left of
-//! what it was about, for anybody. An event that comes after somebody's `WouldBlock` takes the lock, and finds the waiter or
-//! leaves READY, which `enlist` looks for under the same lock. A woken waiter that dies with its runtime passes the event on (its
-//! heir).
+//! Why no event is lost: one that an operation did not see is counted after its `begin`, whether that is before it enlists, which is
+//! noticed under the lock, or when it is in the queue. Of several for whom one event is good those in the queue hear of it
+//! from each other (3), the others by the count. A woken waiter that dies with its runtime passes the event on (its heir).
+//!
+//! Why a count, and not a flag that says "something happened, and nobody was there": the next operation would take that away, and
+//! with it what another, which has said `WouldBlock` already and is about to wait, must hear of: the event may have been good
+//! for both. (30 bits: an operation does not take a thousand million events.)
 //!
 //! Unlike in Go any number may wait on a side: goroutines that share a listener, or a datagram socket.
 #![expect(unsafe_code, reason = "nodes lie in the waiters' frames")]
@@ -37,15 +33,21 @@ use crate::sys::clock::Deadline;
 use crate::sys::eventfd::EventFd;
 use crate::sys::sock::Direction;
 use parking_lot::Mutex;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-const READY: u32 = 1;
-const CLOSED: u32 = 2;
-const TIMED: u32 = 4;
+const CLOSED: u32 = 1;
+const TIMED: u32 = 2;
+const FLAGS: u32 = CLOSED | TIMED;
+/// One event.
+const EVENT: u32 = 4;
+
+/// How many events there were when an operation began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Events(u32);
 
 /// Why nobody may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +58,20 @@ pub(crate) enum Ended {
     TimedOut,
 }
 
+impl From<Ended> for io::Error {
+    fn from(ended: Ended) -> io::Error {
+        match ended {
+            Ended::Closed => io::Error::new(ErrorKind::NotConnected, "the socket was closed by this program"),
+            Ended::TimedOut => io::Error::new(ErrorKind::TimedOut, "the socket's time limit has passed"),
+        }
+    }
+}
+
 /// One direction of a descriptor; see the module's head.
 #[derive(Debug)]
 pub(crate) struct Side {
-    /// Changed under the lock; looked at without it.
-    flags: AtomicU32,
+    /// Events and flags. Changed under the lock; looked at without it.
+    word: AtomicU32,
     state: Lock<State>,
 }
 
@@ -75,7 +86,7 @@ struct State {
 /// What becomes of who would wait.
 #[derive(Debug)]
 pub(crate) enum Enlisted<'a> {
-    /// Something has happened: try again.
+    /// Something has happened since: try again.
     Ready,
     /// Nothing more will.
     Ended(Ended),
@@ -86,39 +97,31 @@ pub(crate) enum Enlisted<'a> {
 impl Side {
     pub(crate) fn new() -> Side {
         let state = State { queue: WaitQueue::new(), deadline: Deadline::NEVER, timeout: None };
-        Side { flags: AtomicU32::new(0), state: Lock::new(Rank::Wait, state) }
+        Side { word: AtomicU32::new(0), state: Lock::new(Rank::Wait, state) }
     }
 
     /// Of a new descriptor: as if nothing had ever been.
     fn renew(&self) {
         let mut state = self.state.lock();
         (state.deadline, state.timeout) = (Deadline::NEVER, None);
-        self.flags.store(0, Ordering::Relaxed);
+        self.set(0, FLAGS);
     }
 
-    /// Before an operation: whether there may be one. True: the caller has an event in hand (step 3).
+    /// Before an operation: whether there may be one, and how many events there were so far.
     #[inline]
-    pub(crate) fn begin(&self) -> Result<bool, Ended> {
-        match self.flags.load(Ordering::Relaxed) {
-            0 => Ok(false),
-            _ => self.begin_slowly(),
+    pub(crate) fn begin(&self) -> Result<Events, Ended> {
+        let events = self.events();
+        if self.word.load(Ordering::Relaxed) & FLAGS != 0 {
+            self.check(&self.state.lock())?;
         }
+        Ok(events)
     }
 
-    #[cold]
-    fn begin_slowly(&self) -> Result<bool, Ended> {
-        let state = self.state.lock();
-        self.check(&state)?;
-        Ok(self.take_ready())
-    }
-
-    /// Under the lock.
-    fn take_ready(&self) -> bool {
-        let ready = self.flags.load(Ordering::Relaxed) & READY != 0;
-        if ready {
-            self.clear(READY);
-        }
-        ready
+    /// Before an operation is tried again: how many events there were so far.
+    #[inline]
+    pub(crate) fn events(&self) -> Events {
+        // ORDER: pairs with `set`: the operation sees what these events were about.
+        Events(self.word.load(Ordering::Acquire) & !FLAGS)
     }
 
     fn check(&self, state: &State) -> Result<(), Ended> {
@@ -132,17 +135,14 @@ impl Side {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & CLOSED != 0
+        self.word.load(Ordering::Relaxed) & CLOSED != 0
     }
 
-    /// Under the lock.
-    fn set(&self, flag: u32) {
-        self.flags.store(self.flags.load(Ordering::Relaxed) | flag, Ordering::Relaxed);
-    }
-
-    /// Under the lock.
-    fn clear(&self, flag: u32) {
-        self.flags.store(self.flags.load(Ordering::Relaxed) & !flag, Ordering::Relaxed);
+    /// Adds to the word and takes flags away, under the lock.
+    fn set(&self, add: u32, clear: u32) {
+        let word = self.word.load(Ordering::Relaxed) & !clear;
+        // ORDER: pairs with `events`, through whoever sets another flag, too.
+        self.word.store(word.wrapping_add(add), Ordering::Release);
     }
 
     /// How long an operation that begins now may take.
@@ -150,16 +150,22 @@ impl Side {
         self.state.lock().timeout.map_or(Deadline::NEVER, Deadline::after)
     }
 
-    /// The operation said `WouldBlock`: queues who is to wait, at most until then, unless it need not or must not.
+    /// The operation said `WouldBlock`, which began after these events: queues who is to wait, at most until then, unless it need
+    /// not or must not.
     ///
     /// # Safety
     /// The node stays where it is until it is off the queue, or for ever if its owner dies with its runtime.
-    pub(crate) unsafe fn enlist(&self, node: NonNull<Waiter>, until: Deadline) -> Enlisted<'_> {
+    pub(crate) unsafe fn enlist(
+        &self,
+        node: NonNull<Waiter>,
+        events: Events,
+        until: Deadline,
+    ) -> Enlisted<'_> {
         let mut state = self.state.lock();
         if let Err(ended) = self.check(&state) {
             return Enlisted::Ended(ended);
         }
-        if self.take_ready() {
+        if self.events() != events {
             return Enlisted::Ready;
         }
         // SAFETY: the caller vouches.
@@ -188,29 +194,31 @@ impl Side {
     #[must_use]
     pub(crate) fn happened(&self) -> Option<Who> {
         let mut state = self.state.lock();
-        let first = claim(&mut state, Wake::Handed);
-        if first.is_none() {
-            self.set(READY);
-        }
-        first
+        self.set(EVENT, 0);
+        claim(&mut state, Wake::Handed)
     }
 
-    /// Nobody waits from now on; all that do are to be [won](Side::claim_one). False: it was closed before.
-    fn close(&self) -> bool {
+    /// Step 3. The winner readies whom it gets.
+    #[must_use]
+    pub(crate) fn next_waiter(&self) -> Option<Who> {
+        claim(&mut self.state.lock(), Wake::Handed)
+    }
+
+    /// Nobody waits from now on; all that do are to be [won](Side::claim_all). False: it was closed before.
+    pub(crate) fn close(&self) -> bool {
         let _state = self.state.lock();
         let was_open = !self.is_closed();
-        self.set(CLOSED);
+        self.set(CLOSED, CLOSED);
         was_open
     }
 
-    /// Moves the deadline, or takes it away; all that wait are to be [won](Side::claim_one), and wait again.
-    pub(crate) fn set_deadline(&self, deadline: Deadline) {
+    /// Moves the deadline, or takes it away. All that wait are won, for the caller to ready, and wait again.
+    #[must_use]
+    pub(crate) fn set_deadline(&self, deadline: Deadline) -> Vec<Who> {
         let mut state = self.state.lock();
         state.deadline = deadline;
-        match deadline {
-            Deadline::NEVER => self.clear(TIMED),
-            _ => self.set(TIMED),
-        }
+        self.set(if deadline == Deadline::NEVER { 0 } else { TIMED }, TIMED);
+        claim_all(&mut state, Wake::Retry)
     }
 
     /// For operations to come.
@@ -222,10 +230,16 @@ impl Side {
         self.state.lock().timeout
     }
 
-    /// Step 4.
-    pub(crate) fn claim_one(&self, why: Wake) -> Option<Who> {
-        claim(&mut self.state.lock(), why)
+    /// Step 4. For the caller to ready.
+    #[must_use]
+    pub(crate) fn claim_all(&self, why: Wake) -> Vec<Who> {
+        claim_all(&mut self.state.lock(), why)
     }
+}
+
+/// Under one hold of the lock: who is told to try again comes back at once, and would be won again and again.
+fn claim_all(state: &mut State, why: Wake) -> Vec<Who> {
+    std::iter::from_fn(|| claim(state, why)).collect()
 }
 
 fn claim(state: &mut State, why: Wake) -> Option<Who> {
@@ -311,7 +325,7 @@ impl Desc {
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Nobody waits on either side from now on. The caller wakes who did: see [`Side::claim_one`], and
+    /// Nobody waits on either side from now on. The caller wakes who did: see [`Side::claim_all`], and
     /// [`wake_threads`](Desc::wake_threads). False: it was closed before.
     pub(crate) fn close(&self) -> bool {
         self.write.close();

@@ -205,7 +205,8 @@ impl fmt::Display for Goroutine {
             State::Waiting { object, on: Some(on), .. } => {
                 writeln!(f, "waits for {object:#x}, held by goroutine {on}")?;
             }
-            State::Waiting { reason: WaitReason::IoWait, object, .. } => {
+            State::Waiting { reason: WaitReason::IoWait, object, .. }
+            | State::Asleep(Asleep { reason: WaitReason::IoWait, object, .. }) => {
                 if let Some(number) = table::number_of(object) {
                     writeln!(f, "waits for descriptor {number}")?;
                 }

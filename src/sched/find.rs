@@ -4,7 +4,7 @@
 //! 2. expired timers of this P (asking for the time on every [`CLOCK_EVERY`]th tick, and when there is nothing else); the
 //!    `next` slot, then the LRQ;
 //! 3. a batch from the GRQ;
-//! 4. the network ([`netpoll`](super::netpoll); on every [`netpoll::EVERY`]th tick before all others);
+//! 4. the network ([`netpoll`]; on every [`netpoll::EVERY`]th tick before all others);
 //! 5. half of another P's LRQ, Ps in random order;
 //! 6. spinning: 3 to 5 for a while, expired timers of other Ps, and `next` slots of others that nobody has emptied for [`NEXT_PATIENCE`];
 //! 7. sleep (see [`idle`](super::idle)), after one more look at everything.
@@ -94,7 +94,7 @@ pub(crate) fn find_work(m: &M) -> Option<Gp> {
         }
         let token = sleep(m)?;
         start_with(m, token, true);
-        if let Some(door) = m.door.get() {
+        if let Some(door) = m.seat.door.get() {
             m.on_g0(|p| p.map(|p| door.let_in(&m.rt, p)));
         }
         if let Some(gp) = m.seat.bed.take_errand() {
@@ -336,16 +336,16 @@ impl Sleepy for M {
 
     fn outside(&self) -> Option<Arc<dyn Outside>> {
         let poller = self.rt.net.poller()?;
-        if self.door.get().is_none() {
+        if self.seat.door.get().is_none() {
             // No descriptor to be had: others look.
-            let _mine = self.door.set(Door::new(poller).ok()?);
+            let _mine = self.seat.door.set(Door::new(poller).ok()?);
         }
-        let door: Arc<Door> = Arc::clone(self.door.get()?);
+        let door: Arc<Door> = Arc::clone(self.seat.door.get()?);
         Some(door)
     }
 
     fn pass_on(&self) {
-        self.door.get().into_iter().for_each(|door| door.send_on());
+        self.seat.door.get().into_iter().for_each(|door| door.send_on());
     }
 }
 

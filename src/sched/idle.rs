@@ -291,15 +291,11 @@ impl Idle {
             Some(outside) => bed.sleep_outside(keeper.until.left(), &outside),
             None => bed.sleep_for(keeper.until.left()),
         };
-        if told {
-            return bed.what_was_given().or_else(|| {
-                sleepy.pass_on();
-                None
-            });
-        }
-        self.get_up(bed).or_else(|| {
+        let given = if told { bed.what_was_given() } else { self.get_up(bed) };
+        given.or_else(|| {
+            // When the runtime closes, too: the drop waits for those who came.
             sleepy.pass_on();
-            self.rise(bed)
+            if told { None } else { self.rise(bed) }
         })
     }
 

@@ -16,10 +16,10 @@ use crate::prim::{RawLock, Sleeper};
 use crate::stack::Stack;
 use crate::sys::clock::Deadline;
 use crate::sys::tls;
-use std::cell::{Cell, OnceCell, UnsafeCell};
+use std::cell::{Cell, UnsafeCell};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What a goroutine asks of g0 when it switches there.
@@ -50,6 +50,8 @@ pub(crate) struct Seat {
     pub(crate) burns: AtomicBool,
     /// The goroutine that runs on it. Changed by its own thread; others look for reports.
     pub(crate) runs: AtomicPtr<G>,
+    /// Where it waits when it is the keeper and sockets are open; as lasting as the bed, from which it is kicked there.
+    pub(crate) door: OnceLock<Arc<Door>>,
     exited: AtomicBool,
 }
 
@@ -62,6 +64,7 @@ impl Seat {
             thread: AtomicU32::new(0),
             burns: AtomicBool::new(false),
             runs: AtomicPtr::new(std::ptr::null_mut()),
+            door: OnceLock::new(),
             exited: AtomicBool::new(false),
         }
     }
@@ -87,8 +90,6 @@ pub(crate) struct M {
     pub(crate) seat: Arc<Seat>,
     p: UnsafeCell<Option<OwnedP>>,
     napper: Sleeper,
-    /// Where it waits when it is the keeper and sockets are open.
-    pub(crate) door: OnceCell<Arc<Door>>,
     pub(crate) spinning: Cell<bool>,
     /// Its goroutine is tied to it: it runs no other.
     pub(crate) tied: Cell<bool>,
@@ -121,7 +122,6 @@ impl M {
             seat,
             p: UnsafeCell::new(None),
             napper: Sleeper::new(),
-            door: OnceCell::new(),
             spinning: Cell::new(false),
             tied: Cell::new(false),
             action: Cell::new(Action::None),

@@ -24,7 +24,7 @@ use super::stats::{Count, Stats};
 use crate::g::ticket::Wake;
 use crate::g::waiter::{Waiter, Who};
 use crate::g::{Gp, Heir, WaitReason};
-use crate::netpoll::desc::{Desc, Ended, Enlisted, Side};
+use crate::netpoll::desc::{Desc, Ended, Enlisted, Events, Side};
 use crate::netpoll::poller::Poller;
 use crate::runq::global::{Fifo, Queue};
 use crate::runq::local::CAPACITY;
@@ -32,7 +32,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::eventfd::EventFd;
 use crate::sys::sock::{self, Direction};
 use parking_lot::Mutex;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
@@ -75,20 +75,65 @@ pub(crate) fn register(desc: &Desc, fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Waits until the operation is to be tried again, at most until then. Blocks.
-pub(crate) fn wait(side: &Side, until: Deadline) -> Result<(), Ended> {
+/// Tries an operation, and again after each `wait`, until it says anything but `WouldBlock`. A wait lasts until then at most.
+#[inline]
+pub(crate) fn perform<R>(
+    side: &Side,
+    until: Deadline,
+    mut op: impl FnMut() -> io::Result<R>,
+    wait: impl FnMut(Events, Deadline) -> io::Result<()>,
+) -> io::Result<R> {
+    let events = side.begin()?;
+    match op() {
+        Err(e) if e.kind() == ErrorKind::WouldBlock => wait_and_perform(side, events, until, op, wait),
+        result => verdict(side, result),
+    }
+}
+
+#[cold]
+fn wait_and_perform<R>(
+    side: &Side,
+    mut events: Events,
+    until: Deadline,
+    mut op: impl FnMut() -> io::Result<R>,
+    mut wait: impl FnMut(Events, Deadline) -> io::Result<()>,
+) -> io::Result<R> {
+    let until = until.min(side.until());
+    loop {
+        wait(events, until)?;
+        events = side.events();
+        match op() {
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+            result => {
+                pass_on(side);
+                return verdict(side, result);
+            }
+        }
+    }
+}
+
+/// The outcome of an operation: whatever failed on a closed descriptor failed because of that.
+pub(crate) fn verdict<R>(side: &Side, result: io::Result<R>) -> io::Result<R> {
+    match result {
+        Err(_) if side.is_closed() => Err(Ended::Closed.into()),
+        result => result,
+    }
+}
+
+/// Waits until an operation that began after these events is to be tried again, at most until then. Blocks.
+pub(crate) fn wait(side: &Side, events: Events, until: Deadline) -> Result<(), Ended> {
     count(|stats| &stats.io_waits);
-    let result = wait_in_queue(side, until);
+    let result = wait_in_queue(side, events, until);
     count(|stats| &stats.io_waited);
     result
 }
 
-fn wait_in_queue(side: &Side, until: Deadline) -> Result<(), Ended> {
+fn wait_in_queue(side: &Side, events: Events, until: Deadline) -> Result<(), Ended> {
     let who = me();
     let node = Waiter::new(who, std::ptr::null_mut());
     let node = NonNull::from(&node);
     // SAFETY: the node stays until we are woken, which takes it off the queue, or have taken it off.
-    let (lock, until) = match unsafe { side.enlist(node, until) } {
+    let (lock, until) = match unsafe { side.enlist(node, events, until) } {
         Enlisted::Waits(lock, until) => (lock, until),
         Enlisted::Ready => {
             who.not_needed();
@@ -118,23 +163,26 @@ fn wait_in_queue(side: &Side, until: Deadline) -> Result<(), Ended> {
 ///
 /// # Safety
 /// The heir is of the `Side` it waited on.
-unsafe fn inherit(heir: *const Heir, why: Option<Wake>) {
+pub(crate) unsafe fn inherit(heir: *const Heir, why: Option<Wake>) {
     if why == Some(Wake::Handed) {
         // SAFETY: the caller vouches; sides are never freed.
-        pass_on(unsafe { &*(*heir).of.cast::<Side>() });
+        unsafe { &*(*heir).of.cast::<Side>() }.happened().into_iter().for_each(ready);
     }
 }
 
-/// An operation for which there was an event has had an outcome: there may be more, for the next who waits, or comes.
-pub(crate) fn pass_on(side: &Side) {
-    side.happened().into_iter().for_each(ready);
+/// An operation that had waited has had an outcome: there may be more, for the next who waits.
+fn pass_on(side: &Side) {
+    side.next_waiter().into_iter().for_each(ready);
 }
 
-/// Wakes all who wait.
-pub(crate) fn wake_all(side: &Side, why: Wake) {
-    while let Some(who) = side.claim_one(why) {
-        ready(who);
-    }
+/// Moves a side's deadline; who waits waits again, until then.
+pub(crate) fn set_deadline(side: &Side, deadline: Deadline) {
+    side.set_deadline(deadline).into_iter().for_each(ready);
+}
+
+/// Wakes all who wait: it is closed.
+pub(crate) fn wake_all(side: &Side) {
+    side.claim_all(Wake::Closed).into_iter().for_each(ready);
 }
 
 fn count(which: impl Fn(&Stats) -> &Count) {
@@ -245,7 +293,7 @@ impl Door {
 impl Outside for Door {
     fn wait(&self, limit: Option<Duration>) {
         // An error: we wait for less than we might, and others look.
-        let _ready = sock::poll(self.poller.as_fd(), Direction::Read, self.event.as_fd(), limit);
+        let _ready = sock::poll(self.poller.as_fd(), Direction::Read, Some(self.event.as_fd()), limit);
         self.event.drain();
         let mut came = Vec::new();
         self.poller.look(|who| came.push(who));

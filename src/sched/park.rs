@@ -269,8 +269,8 @@ pub(crate) fn may_spin() -> bool {
 
 /// The others first, then the caller again: Go's `runtime.Gosched`.
 ///
-/// Puts the calling goroutine at the tail of its P's queue; with nothing else to run it returns at once. On a plain
-/// thread it is the thread's own yield.
+/// Puts the calling goroutine at the tail of its P's queue; with nothing else to run, and no sockets open, it returns at once.
+/// On a plain thread it is the thread's own yield.
 ///
 /// ```
 /// # // SAFETY: no thread-locals here.
@@ -290,6 +290,8 @@ pub fn yield_now() {
     }
     let alone = m.peek().is_some_and(|p| p.next.is_empty() && !p.has_queued() && !timers_due(p))
         && m.rt.grq.len() == 0
+        && m.rt.net.poller().is_none()
+        && !m.migrates
         && !m.rt.closing();
     if !alone {
         // SAFETY: the caller is `gp`.

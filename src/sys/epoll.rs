@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn it_is_readable_while_there_are_events() {
         let (epoll, other) = (Epoll::new().unwrap(), EventFd::new().unwrap());
-        let ready = |limit| poll(epoll.as_fd(), Direction::Read, other.as_fd(), Some(limit)).unwrap();
+        let ready = |limit| poll(epoll.as_fd(), Direction::Read, Some(other.as_fd()), Some(limit)).unwrap();
         let (a, mut b) = UnixStream::pair().unwrap();
         epoll.add(a.as_fd(), 61).unwrap();
         assert!(ready(Duration::from_secs(60)));

@@ -1,4 +1,4 @@
-//! A handler for SIGQUIT that says so to a thread.
+//! A handler for SIGQUIT that says so to a thread; what a signal does.
 #![expect(unsafe_code, reason = "system calls")]
 
 use super::former::Former;
@@ -22,6 +22,15 @@ pub(crate) fn notify_on_quit(told: &'static Sleeper) -> io::Result<()> {
 /// Puts the action back that was there before, unless somebody has put another one over ours since.
 pub(crate) fn restore_quit() {
     FORMER.restore(libc::SIGQUIT, on_signal);
+}
+
+/// Whether the signal does now what it does by default.
+pub(crate) fn is_default(signal: i32) -> bool {
+    // SAFETY: an out-parameter of plain numbers.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut now) == 0 && now.sa_sigaction == libc::SIG_DFL
+    }
 }
 
 extern "C" fn on_signal(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {

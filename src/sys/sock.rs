@@ -15,19 +15,21 @@ pub(crate) enum Direction {
     Write,
 }
 
-/// Waits until `fd` is ready, or `other` is readable, at most `limit`; or until a signal came. False: nothing but time.
+/// Waits until `fd` is ready, or `other`, if there is one, is readable, at most `limit`; or until a signal came. False: nothing but time.
 pub(crate) fn poll(
     fd: BorrowedFd<'_>,
     direction: Direction,
-    other: BorrowedFd<'_>,
+    other: Option<BorrowedFd<'_>>,
     limit: Option<Duration>,
 ) -> io::Result<bool> {
     let events = match direction {
         Direction::Read => libc::POLLIN | libc::POLLRDHUP,
         Direction::Write => libc::POLLOUT,
     };
-    let one = |fd: BorrowedFd<'_>, events| libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
-    let mut fds = [one(fd, events), one(other, libc::POLLIN)];
+    let one = |fd, events| libc::pollfd { fd, events, revents: 0 };
+    // A negative number is passed over.
+    let other = other.map_or(-1, |other| other.as_raw_fd());
+    let mut fds = [one(fd.as_raw_fd(), events), one(other, libc::POLLIN)];
     let limit = limit.map(|limit| libc::timespec {
         tv_sec: limit.as_secs().min(i64::MAX as u64) as libc::time_t,
         tv_nsec: limit.subsec_nanos().into(),
@@ -126,7 +128,7 @@ mod tests {
     fn poll_tells_readiness_from_time() {
         let (mut a, b) = UnixStream::pair().unwrap();
         let (_c, d) = UnixStream::pair().unwrap();
-        let ready = |limit| poll(b.as_fd(), Direction::Read, d.as_fd(), Some(limit)).unwrap();
+        let ready = |limit| poll(b.as_fd(), Direction::Read, Some(d.as_fd()), Some(limit)).unwrap();
         assert!(!ready(Duration::from_millis(5)));
         a.write_all(b"x").unwrap();
         assert!(ready(Duration::from_secs(60)));

@@ -1,8 +1,11 @@
 //! Dumps in the middle of everything: whoever is poked is neither lost, nor woken twice, nor changed.
 
-use crate::util::runtime;
+use crate::util::{runtime, until};
+use sixtyone::net::UnixStream;
 use sixtyone::sync::{Mutex, WaitGroup};
 use sixtyone::{chan, runtime as api, scope, spawn, task, time, yield_now};
+use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
@@ -201,4 +204,40 @@ fn a_runtime_is_dropped_in_the_middle_of_a_dump() {
         dumps.join().unwrap();
         drop(tx);
     }
+}
+
+/// What the others wait for: the descriptor's number, of goroutines and of one that keeps its thread.
+#[test]
+fn of_waits_on_sockets() {
+    struct Reads(Arc<UnixStream>);
+    impl Drop for Reads {
+        fn drop(&mut self) {
+            assert_eq!((&*self.0).read(&mut [0]).unwrap(), 0);
+        }
+    }
+    runtime(2).run(|| {
+        let pairs = [UnixStream::pair().unwrap(), UnixStream::pair().unwrap()];
+        let [(a, b), (c, d)] = pairs.map(|(one, other)| (Arc::new(one), other));
+        let (reader, unwinder) = (Arc::clone(&a), Reads(Arc::clone(&c)));
+        let reads =
+            task::Builder::new().name("reader").spawn(move || (&*reader).read(&mut [0]).unwrap()).unwrap();
+        let unwinds = spawn(move || {
+            let _reads = unwinder;
+            std::panic::resume_unwind(Box::new(61));
+        });
+        let wanted = [
+            "'reader' [IO wait]:".to_owned(),
+            format!("waits for descriptor {}\n", a.as_raw_fd()),
+            "[IO wait, with its thread]:".to_owned(),
+            format!("waits for descriptor {}\n", c.as_raw_fd()),
+        ];
+        // Both have to get there first.
+        until(|| {
+            let dump = api::dump().to_string();
+            wanted.iter().all(|text| dump.contains(text))
+        });
+        drop((b, d));
+        assert_eq!(reads.join().unwrap(), 0);
+        unwinds.join().unwrap_err();
+    });
 }

@@ -3,13 +3,16 @@
 
 use crate::util::*;
 use sixtyone::chan;
+use sixtyone::net::UnixStream;
 use sixtyone::sync::{Mutex, WaitGroup};
 use sixtyone::task::JoinHandle;
 use sixtyone::{Runtime, runtime as api, scope, spawn, testing, yield_now};
+use std::io::{Read, Write};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::panicking;
+use std::time::Duration;
 
 /// Calls a closure when it is dropped.
 struct OnDrop<F: FnMut()>(F);
@@ -195,6 +198,29 @@ fn on_a_current_thread_runtime_it_comes_out_even() {
                 assert!(!panicking());
             });
             assert!(!panicking());
+        }
+    });
+}
+
+/// On a socket, with and without a limit; its M sleeps, and another one asks the network.
+#[test]
+fn on_a_socket() {
+    over_procs(|_| {
+        for _ in 0..20 {
+            let (a, b) = UnixStream::pair().unwrap();
+            let waits = unwinding(move || {
+                (&b).read_exact(&mut [0]).unwrap();
+                b.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+                assert_eq!((&b).read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+                b.set_read_timeout(None).unwrap();
+                (&b).write_all(b"y").unwrap();
+                assert_eq!((&b).read(&mut [0]).unwrap(), 0);
+            });
+            yield_now();
+            (&a).write_all(b"x").unwrap();
+            (&a).read_exact(&mut [0]).unwrap();
+            drop(a);
+            unwound(waits);
         }
     });
 }

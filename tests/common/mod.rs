@@ -1,9 +1,11 @@
 //! Running an example as a user would: its built program, in a process of its own.
 //!
 //! `cargo test` builds the examples first; `cargo test --test NAME` alone does not.
+#![allow(dead_code, reason = "not every binary that has this module needs all of it")]
 
 use std::ffi::OsStr;
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -20,8 +22,8 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
-/// Runs an example; `procs` is its `GOMAXPROCS`, if it is to be set.
-pub(crate) fn run(example: &str, args: &[impl AsRef<OsStr>], procs: Option<&str>) -> Run {
+/// The built program of an example.
+pub(crate) fn program(example: &str) -> PathBuf {
     // target/<profile>/deps/<test>-<hash> -> target/<profile>/examples/<example>
     let mut program = std::env::current_exe().expect("the test's path");
     program.pop();
@@ -29,8 +31,12 @@ pub(crate) fn run(example: &str, args: &[impl AsRef<OsStr>], procs: Option<&str>
     program.push("examples");
     program.push(example);
     assert!(program.exists(), "{} is missing: run `cargo build --example {example}`", program.display());
+    program
+}
 
-    let mut command = Command::new(program);
+/// Runs an example; `procs` is its `GOMAXPROCS`, if it is to be set.
+pub(crate) fn run(example: &str, args: &[impl AsRef<OsStr>], procs: Option<&str>) -> Run {
+    let mut command = Command::new(program(example));
     command.args(args).env_remove("GOMAXPROCS").envs(procs.map(|n| ("GOMAXPROCS", n)));
     let mut child = command
         .stdin(Stdio::null())

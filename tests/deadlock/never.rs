@@ -2,9 +2,14 @@
 
 use crate::child::child;
 use crate::{current_thread, ms, silent, stuck, two_ps};
+use sixtyone::net::UnixStream;
 use sixtyone::runtime::{blocking, lock_os_thread};
+use sixtyone::signal::{self, Signal};
 use sixtyone::sync::Mutex;
 use sixtyone::{chan, scope, spawn, time, yield_now};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -76,6 +81,75 @@ fn while_a_goroutine_reads_a_pipe() {
         two_ps().run(move || {
             let read = spawn(move || std::io::Read::read(&mut reader, &mut [0]).unwrap());
             assert_eq!(read.join().unwrap(), 0);
+        });
+    }));
+}
+
+/// A socket whose other end is another process's, which says nothing, and ends after a while.
+struct Live(UnixStream, std::process::Child);
+
+impl Live {
+    fn new() -> Live {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        Live(ours, Command::new("sleep").arg("1.3").stdin(OwnedFd::from(theirs)).spawn().unwrap())
+    }
+
+    fn read_to_the_end(&mut self) {
+        assert_eq!(self.0.read(&mut [0]).unwrap(), 0);
+        self.1.wait().unwrap();
+    }
+}
+
+#[test]
+fn while_a_goroutine_waits_on_a_socket() {
+    fn waits() {
+        let mut socket = Live::new();
+        spawn(move || socket.read_to_the_end()).join().unwrap();
+    }
+    silent(child(|| two_ps().run(waits)));
+    silent(child(|| current_thread().run(waits)));
+}
+
+#[test]
+fn while_a_goroutine_that_keeps_its_thread_waits_on_a_socket() {
+    struct Reads(Live);
+    impl Drop for Reads {
+        fn drop(&mut self) {
+            self.0.read_to_the_end();
+        }
+    }
+    silent(child(|| {
+        two_ps().run(|| {
+            let unwinds = spawn(|| {
+                let _reads = Reads(Live::new());
+                std::panic::resume_unwind(Box::new(61));
+            });
+            unwinds.join().unwrap_err();
+        });
+    }));
+}
+
+#[test]
+fn while_a_plain_thread_waits_on_a_socket() {
+    silent(child(|| {
+        let (tx, rx) = chan::unbuffered();
+        thread::spawn(move || {
+            Live::new().read_to_the_end();
+            tx.send(()).unwrap();
+        });
+        two_ps().run(|| rx.recv().unwrap());
+    }));
+}
+
+/// Signals may come; nobody knows.
+#[test]
+fn once_signals_are_listened_to() {
+    silent(child(|| {
+        two_ps().run(|| {
+            // SAFETY: no preconditions.
+            unsafe { libc::alarm(2) };
+            let told = signal::notify(&[Signal::ALARM]);
+            assert_eq!(told.recv(), Ok(Signal::ALARM));
         });
     }));
 }

@@ -2,12 +2,15 @@
 
 use crate::child::child;
 use crate::{FATAL, current_thread, ms, reported, stuck, two_ps};
+use sixtyone::net::{TcpListener, UnixStream};
 use sixtyone::runtime::lock_os_thread;
 use sixtyone::sync::{Mutex, WaitGroup};
 use sixtyone::{chan, spawn, task, time};
+use std::io::Read;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 #[test]
 fn names_each_waiter_with_reason_and_site() {
@@ -167,6 +170,24 @@ fn behind_a_timer_that_is_void() {
             stuck();
         });
     });
+    reported(&ended.alone().run());
+}
+
+/// Sockets that nobody waits on promise nothing, though the poller watches them.
+#[test]
+fn when_sockets_are_open_and_nobody_waits_on_them() {
+    fn opens_and_gets_stuck() {
+        let (_a, b) = UnixStream::pair().unwrap();
+        b.set_read_timeout(Some(ms(1))).unwrap();
+        (&b).read(&mut [0]).unwrap_err();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_read_deadline(Some(Instant::now() + ms(1))).unwrap();
+        listener.accept().unwrap_err();
+        stuck();
+    }
+    let ended = child(|| two_ps().run(opens_and_gets_stuck));
+    reported(&ended.alone().run());
+    let ended = child(|| current_thread().run(opens_and_gets_stuck));
     reported(&ended.alone().run());
 }
 

@@ -1,9 +1,11 @@
 //! The benchmarks on sixtyone: the same work as in the Go program, word for word.
 
 use crate::work::*;
+use sixtyone::net::{TcpListener, TcpStream};
 use sixtyone::sync::{Mutex, WaitGroup};
 use sixtyone::time::sleep;
 use sixtyone::{Runtime, chan, spawn, yield_now};
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -29,6 +31,9 @@ fn pick(bench: &str, n: usize, procs: usize) -> Option<Outcome> {
         "sieve" => sieve(n),
         "idle_mem" => idle_mem(n),
         "sleep_many" => sleep_many(n),
+        "echo1" => echo(1, n),
+        "echo64" => echo(64, n),
+        "echo1000" => echo(1000, n),
         "cpu_hog" => cpu_hog(n, procs),
         "blocking" => blocking(n),
         _ => return None,
@@ -209,6 +214,51 @@ fn sleep_many(n: usize) -> Outcome {
     wg.wait();
     let d = t.elapsed();
     sleep_outcome(d, over.iter().map(|v| v.load(Ordering::Relaxed) as u64).collect())
+}
+
+fn echo(conns: usize, n: usize) -> Outcome {
+    let ln = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = ln.local_addr().unwrap();
+    spawn(move || {
+        while let Ok((mut c, _)) = ln.accept() {
+            c.set_nodelay(true).unwrap();
+            spawn(move || {
+                let mut buf = [0u8; 64];
+                while c.read_exact(&mut buf).is_ok() {
+                    if c.write_all(&buf).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let mut cs = Vec::new();
+    for _ in 0..conns {
+        let c = TcpStream::connect(addr).unwrap();
+        c.set_nodelay(true).unwrap();
+        cs.push(c);
+    }
+    let each = n / conns;
+    let t = Instant::now();
+    let mut clients = Vec::new();
+    for mut c in cs {
+        clients.push(spawn(move || {
+            let mut buf = [0u8; 64];
+            let mut lat = Vec::with_capacity(each);
+            for _ in 0..each {
+                let s = Instant::now();
+                c.write_all(&buf).unwrap();
+                c.read_exact(&mut buf).unwrap();
+                lat.push(s.elapsed().as_nanos() as u64);
+            }
+            lat
+        }));
+    }
+    let mut lat = Vec::with_capacity(conns * each);
+    for c in clients {
+        lat.extend(c.join().unwrap());
+    }
+    echo_outcome(t.elapsed(), conns, lat)
 }
 
 fn cpu_hog(n: usize, procs: usize) -> Outcome {

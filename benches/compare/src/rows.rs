@@ -16,6 +16,7 @@ pub enum Kind {
     Operation,
     Memory,
     Sleep,
+    Echo,
     Hog,
     Blocking,
 }
@@ -44,6 +45,9 @@ pub const ALL: &[Row] = &[
     row("sleep_many", 30_000, Kind::Sleep, MAY_ALIVE),
     row("sleep_many", 100_000, Kind::Sleep, MAY_ALIVE),
     row("sleep_many", 1_000_000, Kind::Sleep, MAY_ALIVE),
+    row("echo1", 50_000, Kind::Echo, ANY),
+    row("echo64", 200_000, Kind::Echo, ANY),
+    row("echo1000", 200_000, Kind::Echo, ANY),
     row("cpu_hog", 2_000, Kind::Hog, ANY),
     row("blocking", 100_000, Kind::Blocking, ANY),
 ];
@@ -80,7 +84,8 @@ impl Row {
 type Get<'a> = &'a dyn Fn(&str) -> Option<f64>;
 
 impl Kind {
-    pub const EACH: [Kind; 5] = [Kind::Operation, Kind::Memory, Kind::Sleep, Kind::Hog, Kind::Blocking];
+    pub const EACH: [Kind; 6] =
+        [Kind::Operation, Kind::Memory, Kind::Sleep, Kind::Echo, Kind::Hog, Kind::Blocking];
 
     /// What the table's cells say.
     pub fn title(self) -> &'static str {
@@ -88,6 +93,9 @@ impl Kind {
             Kind::Operation => "ns per operation (CPU ns per operation)",
             Kind::Memory => "bytes resident per parked task · ns to spawn each",
             Kind::Sleep => "the whole in ms (110 at least) · overshoot p50 / p99 in ms",
+            Kind::Echo => {
+                "TCP echo, 64 bytes: ns per round trip over all connections (CPU ns) · p99 of a round trip in µs"
+            }
             Kind::Hog => {
                 "lateness of a 1 ms ticker beside 2 hogs a P for n ms: p50 / p99 / worst in ms · ticks"
             }
@@ -105,6 +113,10 @@ impl Kind {
                 let (p50, p99) = (ms("over_p50_us")?, ms("over_p99_us")?);
                 format!("{:.0} · {p50:.2} / {p99:.2}", get("wall_ms")?)
             }
+            Kind::Echo => {
+                let (ns, cpu) = (get("ns_per_op")?, get("cpu_ns_per_op")?);
+                format!("{ns:.0} ({cpu:.0}) · {:.1}", get("p99_us")?)
+            }
             Kind::Hog => {
                 let (p50, p99) = (get("late_p50_ms")?, get("late_p99_ms")?);
                 format!("{p50:.2} / {p99:.2} / {:.1} · {:.0}", get("late_max_ms")?, get("ticks")?)
@@ -119,6 +131,7 @@ impl Kind {
             Kind::Operation => ("", &["ns_per_op"]),
             Kind::Memory => (", bytes", &["bytes_per_g"]),
             Kind::Sleep => (", whole · p99", &["wall_ms", "over_p99_us"]),
+            Kind::Echo => (", time · p99", &["ns_per_op", "p99_us"]),
             Kind::Hog => (", p50 · worst", &["late_p50_ms", "late_max_ms"]),
             Kind::Blocking => ("", &["other_ms"]),
         }

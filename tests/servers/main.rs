@@ -1,0 +1,13 @@
+//! The examples that are servers, as their users meet them: processes that clients of std talk to, and that Ctrl-C ends.
+//!
+//! `cargo test` builds the examples first; `cargo test --test servers` alone does not.
+#![expect(clippy::disallowed_types, reason = "the clients are plain threads")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod chat;
+mod echo;
+mod http;
+mod server;
+mod tls;
