@@ -270,8 +270,8 @@ mutant net-timeout-not-unlinked src/sched/netpoll.rs netdesc \
     'unsafe { side.leave(node) };' \
     'let _ = node;'
 mutant net-event-dies-with-its-waiter src/sched/netpoll.rs netdesc::an_event_outlives \
-    'if why == Wake::Handed {' \
-    'if why == Wake::Closed {'
+    'if why == Some(Wake::Handed) {' \
+    'if why == Some(Wake::Closed) {'
 mutant net-close-without-flag src/netpoll/desc.rs netdesc::nobody \
     'self.set(CLOSED, CLOSED);' \
     ''

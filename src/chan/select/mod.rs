@@ -43,9 +43,9 @@ mod builder;
 mod macros;
 
 use super::{Receiver, Sender};
-use crate::g::{Heir, WaitReason};
 use crate::g::ticket::Wake;
 use crate::g::waiter::Who;
+use crate::g::{Heir, WaitReason};
 use crate::sched::park::{me, ready};
 use crate::sched::several::{park_several, random};
 use crate::sys::clock::Deadline;
