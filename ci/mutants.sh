@@ -445,9 +445,9 @@ mutant close-after-the-waking src/chan/core.rs chan::a_close \
         scopeguard::defer! { self.state.lock().closed = true; }'
 mutant closed-not-seen src/chan/core.rs chan::a_close_races \
     'if state.closed {
-            drop(state);' \
+            return Sent::Closed;' \
     'if state.closed && self.cap > 9 {
-            drop(state);'
+            return Sent::Closed;'
 mutant unlocked-before-queued src/chan/core.rs chan::unbuffered \
     'let who = node.as_ref().who;
             queue(&mut state).keep(node);' \
@@ -482,8 +482,11 @@ mutant clock-reset-of-a-stopped-one-wakes-nobody src/chan/timer.rs timer_chan::a
     'before.is_none_or(|before| due.is_none_or(|due| due < before))' \
     'before.is_some_and(|before| due.is_none_or(|due| due < before))'
 mutant clock-close-wakes-nobody src/chan/timer.rs timer_chan::a_close \
-    'self.wake_all(Wake::Closed);' \
-    ''
+    'drop(state);
+        if first {
+            self.wake_all(Wake::Closed);' \
+    'drop(state);
+        if first {'
 mutant clock-close-leaves-it-armed src/chan/timer.rs timer_chan::a_close \
     'if !state.is_pending(Deadline::now()) {' \
     'if false {'
@@ -858,9 +861,11 @@ mutant sweep-looks-at-the-owner-first src/sched/close.rs drop::a_reused \
     }
     let seen = ticket.look();'
 mutant kill-of-the-claimed src/g/ticket.rs drop \
-    'match self.0.compare_exchange(epoch.0 | WAITING, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed) {
+    'match self.0.compare_exchange(epoch.0 | WAITING, epoch.0 | DEAD, Ordering::AcqRel, Ordering::Relaxed)
+        {
             Ok(_) => true,' \
-    'match Ok::<u64, u64>(self.0.swap(epoch.0 | DEAD, Ordering::AcqRel)) {
+    'match Ok::<u64, u64>(self.0.swap(epoch.0 | DEAD, Ordering::AcqRel))
+        {
             Ok(word) => word != epoch.0 | DEAD,'
 
 if [ "$killed" -eq 0 ]; then
