@@ -68,6 +68,8 @@ mutant() {
     esac
     local by
     by=$(sed -nE "s/^thread 'loom_tests::([a-z_:]+)'.* panicked .*/\1/p" "$log" | sort -u | paste -sd ' ')
+    # Memory that is gone says it in its own way.
+    [ -n "$by" ] || by=$(sed -nE 's/.*\((signal: (11|7|6), [A-Z]+).*/a crash, \1/p' "$log" | tail -n 1)
     if [ -z "$by" ]; then fail "$name: no model says what is wrong"; fi
     killed=$((killed + 1))
     echo "$name: killed by $by, $((SECONDS - at)) s"
