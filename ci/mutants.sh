@@ -465,7 +465,7 @@ mutant last-sender-counted-twice src/chan/handle.rs chan::the_last_sender \
             n == 1
         }'
 
-mutant chan-timeout-not-unlinked src/chan/core.rs timed \
+mutant chan-timeout-not-unlinked src/chan/core.rs timed::a \
     'queue(&mut self.state.lock()).unlink(node);' \
     ''
 # Channels on which the clock sends.
@@ -539,7 +539,7 @@ mutant offer-not-nudged-by-one-that-looked src/chan/core.rs select::a_claim_is_t
 mutant offer-not-nudged-by-selects src/chan/select/arm.rs select::an_offer_meets_a_select \
     '(state.nudge(), Deadline::NEVER)' \
     '(None, Deadline::NEVER)'
-mutant offer-not-nudged-by-room src/chan/core.rs select::an_offer_meets_room \
+mutant offer-not-nudged-by-room src/chan/core.rs select::an_offer_meets_room_alone \
     'buffered.then(|| self.nudge())' \
     'buffered.then_some(None)'
 mutant offer-deaf-to-a-close src/chan/core.rs select::a_close_comes_as \

@@ -153,24 +153,29 @@ impl WaitQueue {
         let mut at = self.head;
         while let Some(node) = at {
             // SAFETY: nodes in the queue are valid, and ours under the lock.
-            if win(unsafe { node.as_ref() }) {
-                return at;
+            unsafe {
+                let next = (*links(node)).next;
+                if win(node.as_ref()) {
+                    return at;
+                }
+                self.pass(node);
+                at = next;
             }
-            at = self.pass(node);
         }
         None
     }
 
-    /// Past a node that could not be won.
-    fn pass(&mut self, node: NonNull<Waiter>) -> Option<NonNull<Waiter>> {
+    /// What becomes of a node that could not be won.
+    ///
+    /// # Safety
+    /// It is in the queue.
+    unsafe fn pass(&mut self, node: NonNull<Waiter>) {
         // SAFETY: as above.
         unsafe {
-            let next = (*links(node)).next;
             let waiter = node.as_ref();
             if !waiter.who.ticket().comes_back(waiter.epoch) {
                 self.unlink(node);
             }
-            next
         }
     }
 

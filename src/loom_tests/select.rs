@@ -203,6 +203,21 @@ fn an_offer_meets_room() {
     });
 }
 
+/// A receive that does not wait makes room, and that is all.
+#[test]
+fn an_offer_meets_room_alone() {
+    model(3, || {
+        let count = Arc::new(Count::default());
+        let (tx, rx) = chan::buffered(1);
+        tx.try_send(count.value(4)).unwrap_or_else(|_| panic!("empty"));
+        let offer = offers(&tx, &count, 1);
+        assert_eq!(rx.try_recv().ok().map(Value::open), Some(4));
+        assert!(offer.join().unwrap());
+        drop((tx, rx));
+        count.check();
+    });
+}
+
 /// Selects on both sides, and in both directions on the same channels.
 #[test]
 fn selects_meet_each_other() {
