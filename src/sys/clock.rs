@@ -24,6 +24,14 @@ pub(crate) fn sleep_precisely() {
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
 }
 
+/// The same span for system calls; saturates.
+pub(crate) fn timespec(time: Duration) -> libc::timespec {
+    libc::timespec {
+        tv_sec: time.as_secs().min(i64::MAX as u64) as libc::time_t,
+        tv_nsec: time.subsec_nanos().into(),
+    }
+}
+
 /// A moment by the coarse clock, in steps of 16.8 ms; it comes round after 2.3 years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Coarse(u32);

@@ -1,15 +1,13 @@
 //! Sleeping and waking of OS threads: futex(2), private to the process.
 #![expect(unsafe_code, reason = "system calls")]
 
+use super::clock::timespec;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 /// Sleeps while `*word == expected`, at most `limit`. Returns for any reason, a spurious one included.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
-    let limit = limit.map(|d| libc::timespec {
-        tv_sec: d.as_secs().min(i64::MAX as u64) as libc::time_t,
-        tv_nsec: d.subsec_nanos().into(),
-    });
+    let limit = limit.map(timespec);
     let ts = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: the word outlives the call; `ts` is null or points at `limit`.
     unsafe {

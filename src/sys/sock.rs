@@ -1,6 +1,7 @@
 //! What std does not offer of descriptors: waiting for one in poll(2), and one that is dead.
 #![expect(unsafe_code, reason = "system calls")]
 
+use super::clock::timespec;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::OnceLock;
@@ -30,10 +31,7 @@ pub(crate) fn poll(
     // A negative number is passed over.
     let other = other.map_or(-1, |other| other.as_raw_fd());
     let mut fds = [one(fd.as_raw_fd(), events), one(other, libc::POLLIN)];
-    let limit = limit.map(|limit| libc::timespec {
-        tv_sec: limit.as_secs().min(i64::MAX as u64) as libc::time_t,
-        tv_nsec: limit.subsec_nanos().into(),
-    });
+    let limit = limit.map(timespec);
     let limit = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: both arrays and the time are valid for the call; no mask.
     let n = unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, limit, std::ptr::null()) };
