@@ -217,8 +217,8 @@ mutant outside-displaced-forgotten src/sched/idle.rs outside::a_keeper \
     'lists.beds.extend(other.map(|other| other.bed));' \
     'drop(other);'
 mutant outside-wanted-forgotten src/sched/idle.rs outside::one \
-    'self.lists.lock().outside_wanted = true;' \
-    ''
+    'self.lists.lock().outside_wanted = yes;' \
+    'let _ = yes;'
 mutant outside-not-said src/sched/idle.rs outside::an_event_reaches \
     'let keeper = Keeper { bed: Arc::clone(bed), until, outside };' \
     'let keeper = Keeper { bed: Arc::clone(bed), until, outside: false };'
@@ -244,15 +244,15 @@ mutant net-event-not-noticed src/netpoll/desc.rs netdesc::an_event_is \
     'if self.events() != events {' \
     'if false && self.events() != events {'
 mutant net-event-not-counted src/netpoll/desc.rs netdesc::an_event_is \
-    'self.set(EVENT, 0);
+    'self.set(EVENT + odd, odd);
         claim' \
     'claim'
 mutant net-event-for-who-waits-not-counted src/netpoll/desc.rs 'netdesc::an_event_is netdesc::two' \
-    'self.set(EVENT, 0);
+    'self.set(EVENT + odd, odd);
         claim(&mut state, Wake::Handed)' \
     'let first = claim(&mut state, Wake::Handed);
         if first.is_none() {
-            self.set(EVENT, 0);
+            self.set(EVENT + odd, odd);
         }
         first'
 mutant net-events-not-acquire src/netpoll/desc.rs netdesc::an \
@@ -264,6 +264,12 @@ mutant net-event-not-release src/netpoll/desc.rs netdesc::an \
 mutant net-events-noted-too-late src/sched/netpoll.rs netdesc::an \
     'wait(events, until)?;' \
     'wait({ let _ = events; side.events() }, until)?;'
+mutant net-empty-despite-the-end src/netpoll/desc.rs netdesc::an_emptied \
+    'if events.0 & ODD == 0 {' \
+    '{'
+mutant net-emptied-as-of-now src/sched/netpoll.rs netdesc::an_emptied \
+    'side.took_all(events);' \
+    'side.took_all(side.events());'
 mutant net-not-passed-on src/sched/netpoll.rs netdesc::an \
     'pass_on(side);
                 return' \
@@ -565,6 +571,12 @@ mutant room-given-back-to-nobody src/chan/promise.rs select::room_given \
                 state.room_made()' \
     'state.reserved -= 1;
                 None'
+mutant turn-of-nobody src/chan/promise.rs select::who_lets \
+    'match next.is_none() && !self.senders.is_empty() {' \
+    'match false {'
+mutant turn-left-to-a-receiver src/chan/promise.rs select::who_lets \
+    'true if receivers => self.receivers.nudge_first(),' \
+    'true if receivers => None,'
 mutant room-promised-twice src/chan/core.rs select \
     'self.buf.len() + self.reserved < cap' \
     'self.buf.len() < cap'
@@ -656,6 +668,9 @@ mutant mutex-queues-beside-a-free-one src/sync/raw_mutex.rs mutex \
 mutant mutex-handed-over-and-freed src/sync/raw_mutex.rs mutex \
     'if node.is_some() && hand_over {' \
     'if false {'
+mutant mutex-starving-for-nobody src/sync/raw_mutex.rs timed::nobody_behind_a_starving \
+    'None if hand_over => STARVING,' \
+    'None if hand_over => 0,'
 mutant mutex-gives-up-awake src/sync/raw_mutex.rs timed::one \
     'if awake {
             self.state.fetch_and(!WOKEN, Ordering::Relaxed);

@@ -48,6 +48,8 @@ pub(super) struct State<T> {
     pub(super) senders: WaitQueue,
     /// Selects that would send.
     pub(super) offers: WaitQueue,
+    /// Whose turn it was.
+    pub(super) offers_turn: bool,
 }
 
 /// See the module's head.
@@ -91,6 +93,12 @@ impl<T> State<T> {
     #[inline(always)]
     pub(super) fn take(&mut self, slot: &mut MaybeUninit<T>) -> Option<Option<Who>> {
         let buffered = self.buf.pop_front().map(|value| slot.write(value)).is_some();
+        if self.senders.is_empty() && self.offers.is_empty() {
+            return buffered.then_some(None);
+        }
+        if buffered && let Some(offer) = self.offers_turn() {
+            return Some(Some(offer));
+        }
         // A waiting sender's value: the next one itself, or it takes the place that became free.
         if let Some(sender) = self.senders.claim_first(Wake::Handed) {
             // SAFETY: won just now: its slot is a full T, from here on ours, and its frame waits until `ready`.
@@ -148,7 +156,7 @@ impl<T> Chan<T> {
         let small = cap.saturating_mul(size_of::<T>()) <= PREALLOCATED && cap != usize::MAX;
         let buf = VecDeque::with_capacity(if small { cap } else { 0 });
         let (receivers, senders, offers) = (WaitQueue::new(), WaitQueue::new(), WaitQueue::new());
-        let state = State { buf, reserved: 0, closed: false, receivers, senders, offers };
+        let state = State { buf, reserved: 0, closed: false, receivers, senders, offers, offers_turn: false };
         Chan { cap, state: Lock::new(Rank::Wait, state) }
     }
 
@@ -243,7 +251,7 @@ impl<T> Chan<T> {
 
     pub(super) fn recv(&self) -> Result<T, RecvError> {
         let mut slot = MaybeUninit::uninit();
-        let state = match self.recv_now(&mut slot) {
+        let state = match self.recv_in_turn(&mut slot) {
             // SAFETY: it is in the slot. So in all that follow.
             Received::Value => return Ok(unsafe { slot.assume_init() }),
             Received::Closed => return Err(RecvError),
@@ -336,9 +344,28 @@ impl<T> Chan<T> {
         }
     }
 
+    /// For who waits as long as it takes: at an offer's turn, though a plain sender is there.
+    #[inline(always)]
+    fn recv_in_turn(&self, slot: &mut MaybeUninit<T>) -> Received<'_, T> {
+        let mut state = self.state.lock();
+        if !state.offers.is_empty()
+            && state.buf.is_empty()
+            && let Some(offer) = state.offers_turn()
+        {
+            // It may be run at once: it waits for the lock then, until we have parked.
+            ready(offer);
+            return Received::Empty(state);
+        }
+        Self::recv_under(state, slot)
+    }
+
     #[inline(always)]
     fn recv_now(&self, slot: &mut MaybeUninit<T>) -> Received<'_, T> {
-        let mut state = self.state.lock();
+        Self::recv_under(self.state.lock(), slot)
+    }
+
+    #[inline(always)]
+    fn recv_under<'a>(mut state: Held<'a, T>, slot: &mut MaybeUninit<T>) -> Received<'a, T> {
         match state.take(slot) {
             Some(other) => {
                 drop(state);

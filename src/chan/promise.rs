@@ -10,7 +10,7 @@
 //! A promise is kept ([`Chan::keep`]) or taken back ([`Chan::take_back`]); nobody may forget one. A receiver that is given back
 //! looks again: at what has come meanwhile, whether the channel is closed, whether its deadline has passed. If the channel
 //! was closed meanwhile, a promise is kept no more: the value comes back, as from every send after a close, and the
-//! receiver is told of the close. If the receiver has died with its runtime, the value is sent as any other is, to whom it may
+//! receiver looks again: it may find what others had sent before the close. If the receiver has died with its runtime, the value is sent as any other is, to whom it may
 //! concern.
 //!
 //! An arm that waits has a node without a slot in the channel's `offers`; it is told to look again. **Nobody who could meet
@@ -22,6 +22,11 @@
 //!   taken it; then it is as if it had not been nudged;
 //! - if it goes another way (another arm, its deadline), it nudges the next one in its stead ([`State::pass_on`]); if it dies with its
 //!   runtime before it can look, that is done in its name.
+//!
+//! Where plain senders wait, too, the two kinds take turns ([`State::offers_turn`]), so that neither starves. At an offer's turn
+//! the place that became free is left free, or a receiver waits though a plain sender is there, and an offer is nudged. So a plain
+//! sender may wait beside a free place or a receiver, too, while an offer is awake; when the last one passes on, the plain sender
+//! has its place, or the receiver looks again.
 //!
 //! One that is held, or won by something else, is passed by; so no nudge is lost on it. What only tries, and so never waits, does
 //! not meet offers.
@@ -58,11 +63,34 @@ impl<T> State<T> {
         room.then_some(Promise::Room)
     }
 
+    /// Plain senders wait and offers, and something can be sent: at every other call that is for an offer, which is to be
+    /// readied.
+    #[cold]
+    fn take_turns(&mut self) -> Option<Who> {
+        self.offers_turn = !self.offers_turn;
+        if self.offers_turn { self.nudge() } else { None }
+    }
+
+    /// See [`take_turns`](State::take_turns).
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn offers_turn(&mut self) -> Option<Who> {
+        if self.offers.is_empty() || self.senders.is_empty() { None } else { self.take_turns() }
+    }
+
     /// Somebody was told to look, and will not: the next one is, if there is still something to see. To be readied.
     #[must_use]
     pub(super) fn pass_on(&mut self, cap: usize) -> Option<Who> {
-        let wanted = !self.closed && (self.has_room(cap) || self.receivers.any_waiting());
-        if wanted { self.nudge() } else { None }
+        let receivers = self.receivers.any_waiting();
+        if self.closed || !(receivers || self.has_room(cap)) {
+            return None;
+        }
+        let next = self.nudge();
+        match next.is_none() && !self.senders.is_empty() {
+            true if receivers => self.receivers.nudge_first(),
+            true => self.fill_from_sender(),
+            false => next,
+        }
     }
 
     /// There is room: for the value of a plain sender, or for an offer. To be readied.
@@ -71,7 +99,12 @@ impl<T> State<T> {
         if self.closed {
             return None;
         }
-        let Some(sender) = self.senders.claim_first(Wake::Handed) else { return self.nudge() };
+        self.fill_from_sender().or_else(|| self.nudge())
+    }
+
+    /// There is room, for the value of a plain sender, who is to be readied.
+    fn fill_from_sender(&mut self) -> Option<Who> {
+        let sender = self.senders.claim_first(Wake::Handed)?;
         // SAFETY: won just now: its slot is a full T, from here on ours, and its frame waits until `ready`.
         unsafe {
             self.buf.push_back(sender.as_ref().slot.cast::<T>().read());
@@ -98,25 +131,25 @@ impl<T> Chan<T> {
     /// The caller holds the receiver.
     unsafe fn hand_over(&self, node: NonNull<Waiter>, value: T) -> Result<(), SendError<T>> {
         let mut state = self.state.lock();
-        let why = if state.closed { Wake::Closed } else { Wake::Handed };
+        if state.closed {
+            drop(state);
+            // SAFETY: the caller vouches: not kept.
+            unsafe { self.take_back(Promise::Receiver(node)) };
+            return Err(SendError(value));
+        }
         // SAFETY: held: its frame is there until `ready`; and, if it is dead, for ever. Once won, its slot is ours, an empty T.
         unsafe {
-            if !node.as_ref().claim_held(why) {
+            if !node.as_ref().claim_held(Wake::Handed) {
                 drop(state);
                 return self.send(value);
             }
             state.receivers.unlink(node);
             let who = node.as_ref().who;
-            let sent = if why == Wake::Handed {
-                node.as_ref().slot.cast::<T>().write(value);
-                *node.as_ref().won.get_mut() = true;
-                Ok(())
-            } else {
-                Err(SendError(value))
-            };
+            node.as_ref().slot.cast::<T>().write(value);
+            *node.as_ref().won.get_mut() = true;
             drop(state);
             ready(who);
-            sent
+            Ok(())
         }
     }
 

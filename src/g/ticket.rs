@@ -32,7 +32,7 @@
 //!
 //! *Holding* ([`Ticket::hold`]) is the first half of a claim, for who does not have yet what the waiter is to get (a select
 //! evaluates the value of a send only when it knows that it will send). It may last: user code runs meanwhile. All other
-//! claims fail, the timer's too; so do pokes, and to a look from outside it waits. Only the end of its runtime comes between;
+//! claims fail, the timer's too; to a look from outside, and to a poke, it waits. Only the end of its runtime comes between;
 //! then the second half fails, and the holder keeps what it has made. The waiter's node keeps its place
 //! ([`Ticket::comes_back`]), for the holder may end it with [`Wake::Retry`]: nothing was meant, wait on.
 //!
@@ -92,6 +92,11 @@ fn why(word: u64) -> Option<Wake> {
         5 => Some(Wake::Timeout),
         _ => None,
     }
+}
+
+/// Whether who was claimed so may come back.
+fn may_look_again(claimed: u64) -> bool {
+    claimed == Wake::Retry as u64 || claimed == Wake::Timeout as u64
 }
 
 /// See the module's head.
@@ -179,14 +184,14 @@ impl Ticket {
     }
 
     /// Asked under the lock of a queue by who could not win the wait `epoch` of a node there: whether its owner may be back
-    /// for this wait, in this place, so that the node is to stay. He is held; or he looks again, or is about to; or he sets out
-    /// to wait just now, and it is he who asks.
+    /// for this wait, in this place, so that the node is to stay. He is held; or he looks again, or is about to (a select's clock
+    /// says that as a time-out does); or he sets out to wait just now, and it is he who asks.
     pub(crate) fn comes_back(&self, epoch: Epoch) -> bool {
         // ORDER: none: it is a hint. A node that stays although its owner goes is unlinked by him, one that goes is queued again.
         let word = self.0.load(Ordering::Relaxed);
         match word & !POKED & STATE {
             RUNNING => word == epoch.0 || word == epoch.0 + (STATE + 1),
-            state => word & !STATE == epoch.0 && (state == HELD || state & !READIED == Wake::Retry as u64),
+            state => word & !STATE == epoch.0 && (state == HELD || may_look_again(state & !READIED)),
         }
     }
 
@@ -214,9 +219,12 @@ impl Ticket {
     /// Tries to take hold of the waiter of the wait `epoch`, which is to be [let go](Ticket::let_go).
     #[must_use]
     pub(crate) fn poke(&self, epoch: Epoch) -> bool {
-        let (old, new) = (epoch.0 | WAITING, epoch.0 | POKED_WAITING);
-        // ORDER: acquire as `claim`. Also the poker before, if there was one.
-        self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        let poke = |state| {
+            let (old, new) = (epoch.0 | state, epoch.0 | state | POKED);
+            // ORDER: acquire as `claim`. Also the poker before, if there was one.
+            self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed)
+        };
+        poke(WAITING).map_or_else(|word| word == epoch.0 | HELD && poke(HELD).is_ok(), |_| true)
     }
 
     /// Ends a poke. True: the waiter was won meanwhile, and the caller has to ready it.
@@ -303,7 +311,8 @@ mod tests {
     fn who_is_held_waits_and_cannot_be_won() {
         let (ticket, epoch) = waiting();
         assert!(ticket.hold(epoch) && !ticket.hold(epoch));
-        assert!(!ticket.claim(epoch, Wake::Timeout) && !ticket.poke(epoch));
+        assert!(!ticket.claim(epoch, Wake::Timeout));
+        assert!(ticket.poke(epoch) && !ticket.poke(epoch) && !ticket.let_go());
         assert_eq!(ticket.look(), Seen::Waiting(epoch));
         assert_eq!(ticket.claimed(), None);
         assert!(ticket.claim_held(epoch, Wake::Handed, || panic!("nobody pokes")));

@@ -11,7 +11,7 @@ use crate::g::waiter::{Waiter, Who};
 use crate::netpoll::desc::{Enlisted, Side};
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::clock;
-use crate::sched::netpoll::{inherit, perform, set_deadline, wait, wake_all};
+use crate::sched::netpoll::{inherit, perform, perform_read, set_deadline, wait, wake_all};
 use crate::sched::park::{commit, ready};
 use crate::sys::clock::Deadline;
 use loom::thread;
@@ -25,6 +25,8 @@ struct Socket {
     bytes: AtomicU32,
     /// Operations fail: what `sys::sock::kill` does. The kernel orders it.
     killed: AtomicU32,
+    /// After the bytes comes the end.
+    ended: AtomicU32,
 }
 
 /// Some looks at a clock that adds one millisecond each time.
@@ -34,8 +36,8 @@ fn soon() -> Deadline {
 
 impl Socket {
     fn new(bytes: u32) -> Arc<Socket> {
-        let (bytes, killed) = (AtomicU32::new(bytes), AtomicU32::new(0));
-        Arc::new(Socket { side: Side::new(), bytes, killed })
+        let (bytes, killed, ended) = (AtomicU32::new(bytes), AtomicU32::new(0), AtomicU32::new(0));
+        Arc::new(Socket { side: Side::new(), bytes, killed, ended })
     }
 
     fn spawn<R: 'static>(self: &Arc<Self>, f: impl FnOnce(&Socket) -> R + 'static) -> thread::JoinHandle<R> {
@@ -61,7 +63,26 @@ impl Socket {
     /// One event.
     fn arrive(&self, bytes: u32) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.side.happened().into_iter().for_each(ready);
+        self.side.happened(false).into_iter().for_each(ready);
+    }
+
+    /// Reads all that is there, as from a TCP stream. 0: the end.
+    fn read_all(&self) -> usize {
+        let op = || {
+            let ended = self.ended.load(Ordering::Acquire) != 0;
+            match self.bytes.swap(0, Ordering::Relaxed) {
+                0 if !ended => Err(ErrorKind::WouldBlock.into()),
+                n => Ok(n as usize),
+            }
+        };
+        perform_read(&self.side, 61, op, |events, until| Ok(wait(&self.side, events, until)?)).unwrap()
+    }
+
+    /// A last byte, and the end, for which there is one event.
+    fn end(&self) {
+        self.bytes.fetch_add(1, Ordering::Relaxed);
+        self.ended.store(1, Ordering::Release);
+        self.side.happened(true).into_iter().for_each(ready);
     }
 
     fn close(&self) {
@@ -96,7 +117,7 @@ impl Socket {
                 unsafe { inherit(&raw const heir, Some(why)) };
             }
             // Not in the queue: it has tried again, with success, and then passed on what there is.
-            Enlisted::Ready => self.side.happened().into_iter().for_each(ready),
+            Enlisted::Ready => self.side.happened(false).into_iter().for_each(ready),
             Enlisted::Ended(_) => panic!("nobody has ended it"),
         }
     }
@@ -115,6 +136,44 @@ fn an_event_is_not_missed() {
         socket.read(Deadline::NEVER).unwrap();
         poller.join().unwrap();
         assert_eq!(socket.left(), 0);
+    });
+}
+
+/// One that has emptied the socket does not try the next time, but waits for an event: each byte that came later has one.
+#[test]
+fn an_emptied_socket_tells_of_more() {
+    model(3, || {
+        let socket = Socket::new(0);
+        let poller = socket.spawn(|socket| {
+            socket.arrive(1);
+            socket.arrive(1);
+        });
+        let mut n = 0;
+        while n < 2 {
+            n += socket.read_all();
+        }
+        poller.join().unwrap();
+    });
+}
+
+/// The end may have come with the event of the bytes before it, and has none of its own.
+#[test]
+fn an_emptied_socket_tells_of_its_end() {
+    model(3, || {
+        let socket = Socket::new(0);
+        let poller = socket.spawn(|socket| {
+            socket.arrive(1);
+            socket.end();
+        });
+        let mut n = 0;
+        loop {
+            match socket.read_all() {
+                0 => break,
+                more => n += more,
+            }
+        }
+        assert_eq!(n, 2);
+        poller.join().unwrap();
     });
 }
 

@@ -124,7 +124,7 @@ impl Rt {
     /// What sysmon does, until it is of use (`netpoll::look_for_all`).
     fn watch(self: &Arc<Self>) {
         while !self.idle.waits_outside() && self.left.load(Relaxed) > 0 {
-            self.idle.want_outside();
+            self.idle.want_outside(true);
             self.see_to(self.idle.wake());
             thread::yield_now();
         }

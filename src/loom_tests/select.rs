@@ -218,6 +218,56 @@ fn an_offer_meets_room_alone() {
     });
 }
 
+/// An offer and a plain sender take turns at one channel: both are met, whoever was first.
+#[test]
+fn both_kinds_of_sends_take_turns() {
+    for cap in [0, 1] {
+        model(2, move || {
+            let count = Arc::new(Count::default());
+            let (tx, rx) = chan::buffered(cap);
+            let offer = offers(&tx, &count, 1);
+            let sender = sends(&tx, &count, 2);
+            drop(tx);
+            let got = [rx.recv(), rx.recv()].map(|got| got.map(Value::open).unwrap());
+            assert_eq!(got.iter().sum::<u32>(), 3);
+            assert!(offer.join().unwrap() && sender.join().unwrap());
+            count.check();
+        });
+    }
+}
+
+/// It is the offer's turn, and it goes elsewhere: the plain sender that was left out is met.
+#[test]
+fn who_lets_its_turn_pass_wakes_a_plain_sender() {
+    for cap in [0, 1] {
+        model(2, move || {
+            let count = Arc::new(Count::default());
+            let ((tx, rx), (other, others)) = (chan::buffered(cap), chan::unbuffered());
+            if cap > 0 {
+                tx.try_send(count.value(4)).unwrap_or_else(|_| panic!("empty"));
+            }
+            let offer = thread::spawn({
+                let (tx, count) = (tx.clone(), Arc::clone(&count));
+                move || {
+                    crate::select_biased! {
+                        recv(others) -> n => { assert!(n.is_err()); 0 }
+                        send(tx, count.value(1)) -> sent => u32::from(sent.is_ok()),
+                    }
+                }
+            });
+            let sender = sends(&tx, &count, 2);
+            let closer = thread::spawn(move || drop::<Sender<()>>(other));
+            drop(tx);
+            let got: u32 = rx.iter().map(Value::open).sum();
+            closer.join().unwrap();
+            assert!(sender.join().unwrap());
+            let buffered = if cap > 0 { 4 } else { 0 };
+            assert_eq!(got, 2 + offer.join().unwrap() + buffered);
+            count.check();
+        });
+    }
+}
+
 /// Selects on both sides, and in both directions on the same channels.
 #[test]
 fn selects_meet_each_other() {

@@ -204,6 +204,22 @@ fn nobody_behind_one_that_gives_up_is_forgotten() {
     });
 }
 
+/// The one that gives up is starving, and the mutex about to be handed over: to nobody, so the other must not wait for that.
+#[test]
+fn nobody_behind_a_starving_one_that_gives_up_is_forgotten() {
+    timed_model(2, |_| {
+        let mutex = Arc::new(Mutex::new(0));
+        let mut guard = mutex.lock();
+        let hurried = locks_soon(&mutex, 3 * SOON);
+        *guard += 1;
+        (0..2).for_each(|_| thread::yield_now());
+        drop(guard);
+        lingers(&mutex);
+        *mutex.lock() += 1;
+        check(&mutex, [hurried], 3);
+    });
+}
+
 /// Too late before it has queued: it has spun, and said that one is awake.
 #[test]
 fn one_that_spins_gives_up() {

@@ -254,11 +254,12 @@ macro_rules! stream {
     ($name:ident) => {
         impl Read for &$name {
             fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-                self.fd.read(|socket| sock::recv(socket.as_fd(), buf))
+                self.read_once(buf.len(), |socket| sock::recv(socket.as_fd(), buf))
             }
 
             fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                self.fd.read(|mut socket| socket.read_vectored(bufs))
+                let len = bufs.iter().map(|buf| buf.len()).sum();
+                self.read_once(len, |mut socket| socket.read_vectored(bufs))
             }
         }
 

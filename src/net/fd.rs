@@ -7,7 +7,7 @@
 
 use crate::netpoll::desc::{Desc, Ended, Events};
 use crate::netpoll::table;
-use crate::sched::netpoll::{perform, register, set_deadline, verdict, wait, wake_all};
+use crate::sched::netpoll::{perform, perform_read, register, set_deadline, verdict, wait, wake_all};
 use crate::sys::clock::Deadline;
 use crate::sys::sock::{self, Direction};
 use crate::time::sleep;
@@ -34,7 +34,7 @@ impl<T: AsFd> Fd<T> {
     pub(super) fn new(io: T) -> io::Result<Fd<T>> {
         sock::prepare_to_kill()?;
         let desc = table::desc(io.as_fd().as_raw_fd())?;
-        desc.renew();
+        desc.renew(io.as_fd());
         Ok(Fd { io: Some(io), desc })
     }
 
@@ -68,6 +68,22 @@ impl<T: AsFd> Fd<T> {
     #[inline]
     pub(super) fn read<R>(&self, op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         self.until(Direction::Read, Deadline::NEVER, op)
+    }
+
+    /// Reads `len` bytes at most of a stream on which a read that gets fewer has emptied the socket. Blocks.
+    #[inline]
+    pub(super) fn read_all_there_is(
+        &self,
+        len: usize,
+        mut op: impl FnMut(&T) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let direction = Direction::Read;
+        perform_read(
+            self.desc.side(direction),
+            len,
+            || op(self.get()),
+            |events, until| self.wait(direction, events, until),
+        )
     }
 
     /// Does what writes. Blocks.
@@ -120,6 +136,9 @@ impl<T: AsFd> Fd<T> {
         let until = side.may_wait(until)?;
         let Ok(others) = others else {
             // The process is out of descriptors: nobody can end our wait, so we look ourselves.
+            if until.has_passed() {
+                return Err(Ended::TimedOut.into());
+            }
             let soon = until.left().map_or(LOOK_AGAIN, |left| left.min(LOOK_AGAIN));
             return sock::poll(fd, direction, None, Some(soon)).map(drop);
         };

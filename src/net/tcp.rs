@@ -115,6 +115,14 @@ impl TcpStream {
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.fd.read(|stream| stream.peek(buf))
     }
+
+    fn read_once(
+        &self,
+        len: usize,
+        op: impl FnMut(&std::net::TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.fd.read_all_there_is(len, op)
+    }
 }
 
 as_in_std!(TcpStream, "std::net::TcpStream", {

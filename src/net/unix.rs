@@ -93,6 +93,15 @@ all_limits!(UnixStream);
 stream!(UnixStream);
 
 impl UnixStream {
+    fn read_once(
+        &self,
+        _len: usize,
+        op: impl FnMut(&std_unix::UnixStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        // A read may end early here, where descriptors or credentials came along.
+        self.fd.read(op)
+    }
+
     /// A connection to who listens at this file. Blocks when too many wait to be accepted there.
     ///
     /// # Errors
@@ -224,7 +233,7 @@ impl UnixDatagram {
     /// # Errors
     /// If a limit passes, or the socket is closed.
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.fd.read(|socket| socket.recv(buf))
+        self.fd.read(|socket| or_end(socket, socket.recv(buf), || Ok(0)))
     }
 
     /// Likewise, and says where it came from. Blocks.
@@ -232,7 +241,20 @@ impl UnixDatagram {
     /// # Errors
     /// As [`recv`](UnixDatagram::recv).
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.fd.read(|socket| socket.recv_from(buf))
+        self.fd
+            .read(|socket| or_end(socket, socket.recv_from(buf), || Ok((0, SocketAddr::from_pathname("")?))))
+    }
+}
+
+/// Of a socket that was shut down and is empty the system says `WouldBlock`, unless asked; a read that blocks, as std's, gets 0.
+fn or_end<R>(
+    socket: &std_unix::UnixDatagram,
+    received: io::Result<R>,
+    end: impl FnOnce() -> io::Result<R>,
+) -> io::Result<R> {
+    match received {
+        Err(e) if e.kind() == ErrorKind::WouldBlock && sock::is_shut(socket.as_fd())? => end(),
+        received => received,
     }
 }
 

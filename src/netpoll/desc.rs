@@ -1,7 +1,8 @@
 //! What is known of a descriptor: Go's `pollDesc` (`runtime/netpoll.go`).
 //!
 //! It has two *sides*, one for reading (or accepting) and one for writing (or connecting). A side is a queue of those who wait, and
-//! a word: how many events there were, TIMED (no wait lasts longer than the deadline) and CLOSED (nobody waits any more).
+//! a word: how many events there were, ODD (one of them was of an end, an error or urgent data), TIMED (no wait lasts longer than
+//! the deadline) and CLOSED (nobody waits any more).
 //!
 //! Protocol:
 //! 1. [`Side::begin`] says how many events there were so far; then the operation. `WouldBlock`: the descriptor is
@@ -18,7 +19,11 @@
 //!
 //! Why a count, and not a flag that says "something happened, and nobody was there": the next operation would take that away, and
 //! with it what another, which has said `WouldBlock` already and is about to wait, must hear of: the event may have been good
-//! for both. (30 bits: an operation does not take a thousand million events.)
+//! for both. (29 bits: an operation does not take half a thousand million events.)
+//!
+//! A read of a TCP stream that got less than it could take has emptied the socket ([`Side::took_all`]). What comes later is an event
+//! that has not been counted when the read began, so the next one need not try before it waits: that saves the system call that
+//! would say `WouldBlock`. Not so after an odd event: the end that it told of is still to be read, and urgent data ends reads early.
 //!
 //! Unlike in Go any number may wait on a side: goroutines that share a listener, or a datagram socket.
 #![expect(unsafe_code, reason = "nodes lie in the waiters' frames")]
@@ -41,11 +46,15 @@ use std::time::Duration;
 
 const CLOSED: u32 = 1;
 const TIMED: u32 = 2;
+const ODD: u32 = 4;
 const FLAGS: u32 = CLOSED | TIMED;
 /// One event.
-const EVENT: u32 = 4;
+const EVENT: u32 = 8;
 
-/// How many events there were when an operation began.
+/// What [`Side::emptied`] is never compared with.
+const NEVER: u32 = FLAGS;
+
+/// How many events there were when an operation began, and whether one was odd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Events(u32);
 
@@ -72,6 +81,8 @@ impl From<Ended> for io::Error {
 pub(crate) struct Side {
     /// Events and flags. Changed under the lock; looked at without it.
     word: AtomicU32,
+    /// As of which events a read has taken all there was. A hint, but for who reads later himself.
+    emptied: AtomicU32,
     state: Lock<State>,
 }
 
@@ -97,14 +108,15 @@ pub(crate) enum Enlisted<'a> {
 impl Side {
     pub(crate) fn new() -> Side {
         let state = State { queue: WaitQueue::new(), deadline: Deadline::NEVER, timeout: None };
-        Side { word: AtomicU32::new(0), state: Lock::new(Rank::Wait, state) }
+        Side { word: AtomicU32::new(0), emptied: AtomicU32::new(NEVER), state: Lock::new(Rank::Wait, state) }
     }
 
     /// Of a new descriptor: as if nothing had ever been.
     fn renew(&self) {
         let mut state = self.state.lock();
         (state.deadline, state.timeout) = (Deadline::NEVER, None);
-        self.set(0, FLAGS);
+        self.set(0, FLAGS | ODD);
+        self.emptied.store(NEVER, Ordering::Relaxed);
     }
 
     /// Before an operation: whether there may be one, and how many events there were so far.
@@ -122,6 +134,20 @@ impl Side {
     pub(crate) fn events(&self) -> Events {
         // ORDER: pairs with `set`: the operation sees what these events were about.
         Events(self.word.load(Ordering::Acquire) & !FLAGS)
+    }
+
+    /// A read that began after these events got less than it could take.
+    #[inline]
+    pub(crate) fn took_all(&self, events: Events) {
+        if events.0 & ODD == 0 {
+            self.emptied.store(events.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a read that begins after these events would find nothing, or what an event will tell of.
+    #[inline]
+    pub(crate) fn is_empty(&self, events: Events) -> bool {
+        self.emptied.load(Ordering::Relaxed) == events.0
     }
 
     fn check(&self, state: &State) -> Result<(), Ended> {
@@ -192,9 +218,10 @@ impl Side {
 
     /// Steps 2 and 3. The winner readies whom it gets.
     #[must_use]
-    pub(crate) fn happened(&self) -> Option<Who> {
+    pub(crate) fn happened(&self, odd: bool) -> Option<Who> {
         let mut state = self.state.lock();
-        self.set(EVENT, 0);
+        let odd = if odd { ODD } else { 0 };
+        self.set(EVENT + odd, odd);
         claim(&mut state, Wake::Handed)
     }
 
@@ -274,7 +301,11 @@ impl Desc {
     }
 
     /// The number has come to a new owner, who is the only one to use it.
-    pub(crate) fn renew(&self) {
+    pub(crate) fn renew(&self, fd: BorrowedFd<'_>) {
+        if self.home.load(Ordering::Relaxed) != 0 {
+            // Its last owner was forgotten, and the descriptor closed behind our backs.
+            self.retire(fd);
+        }
         self.read.renew();
         self.write.renew();
     }

@@ -93,7 +93,7 @@ fn whom(event: Event, each: &mut impl FnMut(Who)) {
     if !desc.is_of(generation) {
         return;
     }
-    let readable = event.readable.then(|| desc.side(Direction::Read).happened()).flatten();
-    let writable = event.writable.then(|| desc.side(Direction::Write).happened()).flatten();
+    let readable = event.readable.then(|| desc.side(Direction::Read).happened(event.odd)).flatten();
+    let writable = event.writable.then(|| desc.side(Direction::Write).happened(event.odd)).flatten();
     readable.into_iter().chain(writable).for_each(each);
 }

@@ -64,6 +64,9 @@ const PAUSES: u32 = 8;
 const CRUMBS: usize = 8;
 const CRUMB_PAUSES: u32 = 32;
 
+/// How soon the keeper looks at the network that has no descriptor to wait with.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// The most ticks between a watch in vain and the next one.
 const MAX_KICK_GAP: u32 = 1 << 13;
 
@@ -179,19 +182,22 @@ fn fire_timers(rt: &Arc<Shared>, p: &mut OwnedP, now: Deadline) {
 
 /// Readies, here, whoever waits for a time that has come in the timers of the P `of`. Says whether there may be more.
 fn fire(rt: &Arc<Shared>, p: &mut OwnedP, of: usize, now: Deadline) -> bool {
-    let mut fired = 0;
+    let (mut fired, mut queued) = (0, false);
     let more = rt.ps[of].timers.fire(now, |gp| {
         fired += 1;
         // The first goes ahead of the queue, as whatever else is readied does.
         match p.next.is_empty() {
             true => drop(p.next.put(gp)),
-            false => rt.enqueue(p, gp),
+            false => {
+                queued = true;
+                rt.enqueue(p, gp);
+            }
         }
     });
     p.stats.timers_fired.add(fired);
     p.stats.readied.add(fired);
-    // One is run here.
-    if fired > 1 || more {
+    // The one in the slot is run here.
+    if queued || more {
         rt.wake();
     }
     more
@@ -331,13 +337,17 @@ impl Sleepy for M {
     }
 
     fn deadline(&self) -> Deadline {
-        self.rt.idle_deadline()
+        let until = self.rt.idle_deadline();
+        match self.rt.net.poller() {
+            Some(_) if self.seat.door.get().is_none() => until.min(Deadline::after(LOOK_AGAIN)),
+            _ => until,
+        }
     }
 
     fn outside(&self) -> Option<Arc<dyn Outside>> {
         let poller = self.rt.net.poller()?;
         if self.seat.door.get().is_none() {
-            // No descriptor to be had: others look.
+            // No descriptor to be had: see `deadline`.
             let _mine = self.seat.door.set(Door::new(poller).ok()?);
         }
         let door: Arc<Door> = Arc::clone(self.seat.door.get()?);

@@ -93,7 +93,7 @@ struct Lists {
     retired: Vec<PToken>,
     /// It is not among `beds`.
     keeper: Option<Keeper>,
-    /// The next that goes to sleep is to wait outside, even if others are at work.
+    /// Who goes to sleep is to wait outside, even if others are at work.
     outside_wanted: bool,
     closed: bool,
 }
@@ -348,7 +348,6 @@ impl Idle {
         if !wanted || !lists.remove_bed(bed) {
             return None;
         }
-        lists.outside_wanted &= !outside;
         // Who was the keeper sleeps on until its time comes, in vain.
         let other = lists.keeper.take();
         let until = other.as_ref().map_or(until, |other| until.min(other.until));
@@ -391,8 +390,8 @@ impl Idle {
     }
 
     /// Those at work have no time to look outside: the next M that goes to sleep does it there.
-    pub(crate) fn want_outside(&self) {
-        self.lists.lock().outside_wanted = true;
+    pub(crate) fn want_outside(&self, yes: bool) {
+        self.lists.lock().outside_wanted = yes;
     }
 
     /// Whether nobody holds a P, in one order with all changes of the counts.

@@ -3,8 +3,9 @@
 //! 1. An M that finds its queues empty asks it before it goes stealing, and while it spins ([`find`](super::find)).
 //! 2. An M with a full queue asks it on every [`EVERY`]th tick: 0.1 us each time. (Go does not, and is late by up to 10 ms there.)
 //! 3. When nobody is at work, the keeper of the idle protocol waits in it ([`idle`](super::idle), step 4).
-//! 4. When those at work compute for long, or block their threads, sysmon asks it, and sees to it that the next M that goes to
-//!    sleep waits in it though others are at work ([`look_for_all`]). So does an M that sleeps with its own goroutine.
+//! 4. When those at work compute for long, or block their threads, sysmon asks it, and sees to it that Ms that go to sleep wait in
+//!    it though others are at work, until one of those at work asks again ([`look_for_all`]). So does an M that sleeps with its own
+//!    goroutine.
 //!
 //! Not Go's way, where the first M to go idle waits there: each event would wake it, which costs the one that made it happen
 //! 10 us, and then a goroutine runs on the other core which could have run here (an echo between two goroutines of one process
@@ -35,6 +36,7 @@ use parking_lot::Mutex;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -46,6 +48,8 @@ pub(crate) const EVERY: u64 = 64;
 pub(crate) struct Net {
     poller: OnceLock<Arc<Poller>>,
     making: Mutex<()>,
+    /// How often Ms at work have asked (2).
+    asked: AtomicU64,
 }
 
 impl Net {
@@ -70,7 +74,8 @@ impl Net {
 /// Sees to it that the poller of the calling goroutine's runtime tells of the descriptor. False: the caller is a plain thread,
 /// and has no poller.
 pub(crate) fn register(desc: &Desc, fd: BorrowedFd<'_>) -> io::Result<bool> {
-    let Some(m) = M::current() else { return Ok(false) };
+    // (Nor has a thread that runs a `blocking` of a current-thread runtime's: the M it has is none that looks.)
+    let Some(m) = M::current().filter(|m| m.cur().is_some()) else { return Ok(false) };
     desc.register(fd, m.rt.net.get_or_make()?)?;
     Ok(true)
 }
@@ -88,6 +93,30 @@ pub(crate) fn perform<R>(
         Err(e) if e.kind() == ErrorKind::WouldBlock => wait_and_perform(side, events, until, op, wait),
         result => verdict(side, result),
     }
+}
+
+/// As [`perform`], for a read of `len` bytes at most, of a stream on which one that gets fewer has emptied the socket.
+#[inline]
+pub(crate) fn perform_read(
+    side: &Side,
+    len: usize,
+    mut op: impl FnMut() -> io::Result<usize>,
+    wait: impl FnMut(Events, Deadline) -> io::Result<()>,
+) -> io::Result<usize> {
+    let mut first = true;
+    let op = || {
+        let events = side.events();
+        // A thread that has waited in poll(2) was told without an event.
+        if std::mem::replace(&mut first, false) && side.is_empty(events) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let n = op()?;
+        if 0 < n && n < len {
+            side.took_all(events);
+        }
+        Ok(n)
+    };
+    perform(side, Deadline::NEVER, op, wait)
 }
 
 #[cold]
@@ -166,7 +195,7 @@ fn wait_in_queue(side: &Side, events: Events, until: Deadline) -> Result<(), End
 pub(crate) unsafe fn inherit(heir: *const Heir, why: Option<Wake>) {
     if why == Some(Wake::Handed) {
         // SAFETY: the caller vouches; sides are never freed.
-        unsafe { &*(*heir).of.cast::<Side>() }.happened().into_iter().for_each(ready);
+        unsafe { &*(*heir).of.cast::<Side>() }.happened(false).into_iter().for_each(ready);
     }
 }
 
@@ -195,10 +224,11 @@ fn count(which: impl Fn(&Stats) -> &Count) {
     });
 }
 
-/// Asks for events; those whom they concern queue up.
+/// Asks for events; those whom they concern queue up. By an M at work.
 #[inline]
 pub(crate) fn look(rt: &Arc<Shared>, p: &mut OwnedP) {
     if let Some(poller) = rt.net.poller() {
+        rt.net.asked.fetch_add(1, Ordering::Relaxed);
         let mut came = Came::default();
         poller.look(|who| came.add(rt, who));
         came.queue_up(rt, p);
@@ -307,18 +337,25 @@ impl Outside for Door {
 
 /// What sysmon remembers of the poller from one look to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Mark(Option<u64>);
+pub(crate) struct Mark {
+    looks: Option<u64>,
+    asked: u64,
+}
 
-/// A look of sysmon's: asks, if nobody has asked since its last look and nobody waits there.
+/// A look of sysmon's: asks, if nobody waits there, and nobody has asked since its last look or is going to.
 pub(crate) fn look_for_all(rt: &Arc<Shared>, mark: &mut Mark) {
+    let asked = rt.net.asked.load(Ordering::Relaxed);
+    if std::mem::replace(&mut mark.asked, asked) != asked {
+        rt.idle.want_outside(false);
+    }
     let Some(poller) = rt.net.poller().filter(|_| rt.sockets_unwatched()) else {
-        mark.0 = None;
+        mark.looks = None;
         return;
     };
     let looks = poller.looks();
-    if mark.0.replace(looks) == Some(looks) {
+    if mark.looks.replace(looks) == Some(looks) || rt.idle.all_idle() {
         poller.look(ready);
-        mark.0 = Some(poller.looks());
+        mark.looks = Some(poller.looks());
         rt.want_watch();
     }
 }
@@ -337,7 +374,7 @@ impl Shared {
     }
 
     fn want_watch(self: &Arc<Self>) {
-        self.idle.want_outside();
+        self.idle.want_outside(true);
         self.wake();
     }
 

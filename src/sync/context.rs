@@ -237,7 +237,8 @@ impl Context {
         (self.0.due != Deadline::NEVER).then(|| self.0.due.instant())
     }
 
-    /// Ends it, and all that were derived from it. Does nothing if it has ended already.
+    /// Ends it, and all that were derived from it. Does nothing if it has ended already: those that were derived from it end with
+    /// whatever ended it, which may be just now.
     pub fn cancel(&self) {
         self.end_all(CANCELED);
     }

@@ -213,7 +213,7 @@ impl<F: FnOnce() -> Result<(), E>, E> Part<F, E> {
 
 impl<F, E> Drop for Part<F, E> {
     fn drop(&mut self) {
-        if self.f.take().is_some() {
+        if self.f.is_some() {
             self.owes.0.failed(None, Some(Box::new(RuntimeDropped)));
         }
     }

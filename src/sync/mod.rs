@@ -2,6 +2,10 @@
 //! [`Semaphore`], [`WaitGroup`], [`Barrier`], [`Once`], [`OnceLock`], [`LazyLock`];
 //! [`Context`], [`Group`].
 //!
+//! A goroutine that is parked when its runtime is dropped never goes on. What it has begun stays begun: a lock that it holds
+//! stays locked, who waits for its initialisation or for it to count down waits for ever. What it was only waiting for goes
+//! to the next one.
+//!
 //! A data race (lecture notes, Definition 2.13) is not among the things that can go wrong. Go runs this program and
 //! loses counts; here both closures want `counter` for themselves alone, and only one of them can have it at a time:
 //!

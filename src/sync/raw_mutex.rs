@@ -21,8 +21,8 @@
 //! who will, when it gets the mutex and unlocks it, or puts WOKEN out and queues, take up that duty.
 //!
 //! A waiter may give up at a deadline, on two ways. Out of the queue: it takes its node off under the queue's lock, and, if it
-//! was the last, CONTENDED and STARVING with it; an `unlock` that came first has passed it by, one that comes later finds
-//! nobody, or the mutex locked again. Awake, before it queues again: it puts WOKEN out, and then, since an `unlock` may have
+//! was the last, CONTENDED and STARVING with it; an `unlock` that came first has passed it by, and put STARVING out if there was
+//! nobody else to hand the mutex to; one that comes later finds nobody, or the mutex locked again. Awake, before it queues again: it puts WOKEN out, and then, since an `unlock` may have
 //! relied on it, looks once more whether the mutex is free.
 //!
 //! Why not always hand over: with a short critical section on two Ps that costs a switch each time.
@@ -163,7 +163,8 @@ impl RawMutex {
     #[cold]
     fn lock_contended(&self, seen: u32, until: Deadline, other_heir: Option<NonNull<Heir>>) -> bool {
         let mut state = seen;
-        let mut has_turn = false;
+        // Who has something to pass on does not stop for it: who dies there has no heir.
+        let mut has_turn = other_heir.is_some();
         let mut since: Option<Instant> = None;
         // Whether WOKEN is ours: we were woken, or put it there while spinning.
         let mut awake = false;
@@ -313,11 +314,16 @@ impl RawMutex {
         if node.is_some() && hand_over {
             self.state.fetch_or(LOCKED, Ordering::Relaxed);
         }
-        let nobody_awake = if node.is_none() && !hand_over { WOKEN } else { 0 };
+        // Nobody to be won: nobody is awake then, and nobody gets it handed over. There may still be nodes, of who gives up.
+        let nobody = match node {
+            Some(_) => 0,
+            None if hand_over => STARVING,
+            None => WOKEN,
+        };
         let queue_empty = if queue.is_empty() { CONTENDED | STARVING } else { 0 };
-        if nobody_awake | queue_empty != 0 {
+        if nobody | queue_empty != 0 {
             // ORDER: like every change between `unlock` and the next lock a read-modify-write, so it carries `unlock`'s release on.
-            self.state.fetch_and(!(nobody_awake | queue_empty), Ordering::Relaxed);
+            self.state.fetch_and(!(nobody | queue_empty), Ordering::Relaxed);
         }
         // SAFETY: won just now, and not readied yet.
         let who = node.map(|node| unsafe { node.as_ref() }.who);

@@ -19,6 +19,9 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A counter at or above this is below zero: several `done` too many, before the first of them has taken its one back.
+const NEGATIVE: usize = usize::MAX / 2;
+
 /// A counter that can be waited for to reach zero; cloning it shares it. Go's `sync.WaitGroup`.
 ///
 /// ```
@@ -59,10 +62,10 @@ impl WaitGroup {
     /// Raises the counter by `n`.
     ///
     /// # Panics
-    /// When the counter overflows.
+    /// When the counter would reach `usize::MAX / 2`.
     pub fn add(&self, n: usize) {
-        let added =
-            self.0.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_add(n));
+        let sum = |count: usize| count.checked_add(n).filter(|&sum| sum < NEGATIVE);
+        let added = self.0.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
         assert!(added.is_ok(), "WaitGroup counter overflow");
     }
 
@@ -73,7 +76,7 @@ impl WaitGroup {
     pub fn done(&self) {
         // ORDER: release: what was done is seen by who waits; acquire: the last one passes on what the others did.
         match self.0.count.fetch_sub(1, Ordering::AcqRel) {
-            0 => {
+            0 | NEGATIVE.. => {
                 self.0.count.fetch_add(1, Ordering::Relaxed);
                 // Whoever looked in between is waiting for nothing.
                 self.wake_all();

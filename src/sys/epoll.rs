@@ -21,6 +21,8 @@ pub(crate) struct Event {
     pub(crate) readable: bool,
     /// Likewise for writing.
     pub(crate) writable: bool,
+    /// There is more to tell than that: an end, an error, urgent data.
+    pub(crate) odd: bool,
 }
 
 impl Epoll {
@@ -31,7 +33,7 @@ impl Epoll {
 
     /// From now on changes of the descriptor's readiness are told, both sides', each once; and at once what it is ready for now.
     pub(crate) fn add(&self, fd: BorrowedFd<'_>, data: u64) -> io::Result<()> {
-        let events = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
+        let events = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLPRI | libc::EPOLLRDHUP | libc::EPOLLET;
         self.control(libc::EPOLL_CTL_ADD, fd, events, data)
     }
 
@@ -58,10 +60,12 @@ impl Epoll {
             let libc::epoll_event { events, u64: data } = unsafe { event.assume_init() };
             let any = |of: i32| events & of as u32 != 0;
             let broken = libc::EPOLLHUP | libc::EPOLLERR;
+            let odd = libc::EPOLLPRI | libc::EPOLLRDHUP | broken;
             each(Event {
                 data,
-                readable: any(libc::EPOLLIN | libc::EPOLLRDHUP | broken),
+                readable: any(libc::EPOLLIN | odd),
                 writable: any(libc::EPOLLOUT | broken),
+                odd: any(odd),
             });
         }
     }

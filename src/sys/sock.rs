@@ -44,6 +44,16 @@ pub(crate) fn poll(
     }
 }
 
+/// Whether nothing can be received any more, but for what is there.
+pub(crate) fn is_shut(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut one = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
+    // SAFETY: one descriptor's entry; no wait.
+    match unsafe { libc::poll(&raw mut one, 1, 0) } {
+        0.. => Ok(one.revents & libc::POLLRDHUP != 0),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// recvfrom(2) on a stream. (As system calls: libc's wrappers are points of cancellation, which costs 3 % of an echo.)
 pub(crate) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<usize> {
     let null = std::ptr::null::<libc::c_void>();

@@ -42,6 +42,28 @@ fn to_and_fro() {
     });
 }
 
+/// As std's, which block: what is there, then nothing, at once.
+#[test]
+fn a_shutdown_ends_a_receive() {
+    everywhere(|| {
+        let (a, b) = UnixDatagram::pair().unwrap();
+        a.send(b"x").unwrap();
+        let b = Arc::new(b);
+        let receives = start_waiting({
+            let b = Arc::clone(&b);
+            move || {
+                let mut buf = [0; 2];
+                assert_eq!(b.recv(&mut buf).unwrap(), 1);
+                assert_eq!(b.recv(&mut buf).unwrap(), 0);
+                let (n, from) = b.recv_from(&mut buf).unwrap();
+                assert!(n == 0 && from.is_unnamed());
+            }
+        });
+        b.shutdown(Shutdown::Read).unwrap();
+        receives.join();
+    });
+}
+
 #[test]
 fn connected() {
     everywhere(|| {

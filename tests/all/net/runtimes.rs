@@ -1,8 +1,10 @@
 //! A socket belongs to no runtime: what one has made another may use, and both at once, and threads.
+#![expect(unsafe_code, reason = "closes a descriptor whose owner was forgotten")]
 
 use super::*;
 use sixtyone::net::{TcpListener, UnixDatagram};
 use sixtyone::{chan, time};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Made in the first, read in the second, written to by a plain thread, and on.
@@ -164,6 +166,47 @@ fn in_blocking() {
             time::sleep(MS);
             a.write_all(b"x").unwrap();
             assert_eq!(reads.join(), 1);
+        }
+    });
+}
+
+/// Within `blocking` of a current-thread runtime of which nothing else goes on, and which had no socket before.
+#[test]
+fn in_blocking_alone() {
+    watched(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = std::thread::spawn(move || {
+            std::thread::sleep(5 * MS);
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.read_exact(&mut [0]).unwrap();
+        });
+        let server = || api::blocking(|| listener.accept().unwrap().0.write_all(b"x").unwrap());
+        current_thread().run(server);
+        client.join().unwrap();
+    });
+}
+
+/// A handle that is forgotten, whose descriptor somebody closes: the next socket with that number is not taken for it.
+#[test]
+fn a_number_that_comes_back_unseen() {
+    over_procs(|_| {
+        for _ in 0..10 {
+            let (a, b) = tcp();
+            let reads = start(move || {
+                b.read_exact(&mut [0]).unwrap();
+                let fd = b.as_raw_fd();
+                std::mem::forget(b);
+                // SAFETY: its owner was forgotten just now.
+                drop(unsafe { OwnedFd::from_raw_fd(fd) });
+            });
+            a.write_all(b"x").unwrap();
+            reads.join();
+            let (a, b) = tcp();
+            let reads = start(move || b.read_exact(&mut [0]).unwrap());
+            time::sleep(MS);
+            a.write_all(b"x").unwrap();
+            reads.join();
         }
     });
 }

@@ -243,6 +243,23 @@ fn a_close_while_the_value_is_made() {
     });
 }
 
+/// What is sent and buffered while the value is made, before a close, is received by the one who was claimed.
+#[test]
+fn a_claimed_receiver_gets_what_came_before_a_close() {
+    over_procs(|_| {
+        let (tx, rx) = chan::buffered(1);
+        let waits = receiver(&rx);
+        let sent = offer(&tx, || {
+            tx.try_send(1).unwrap();
+            assert!(tx.close());
+            2
+        });
+        assert_eq!(sent, Err(SendError(2)));
+        let got = waits.join().unwrap().or_else(|| rx.recv().ok());
+        assert_eq!(got, Some(1));
+    });
+}
+
 /// The value is made by blocking, on the very channels of the select.
 #[test]
 fn a_value_that_takes_its_time() {

@@ -124,3 +124,36 @@ fn a_default_in_a_loop_starves_nobody() {
         assert_eq!(got, Ok(61));
     });
 }
+
+/// Plain senders that never stop, and a select that would send: the channel takes from both.
+#[test]
+fn plain_senders_do_not_starve_a_select() {
+    over_procs(|_| {
+        for cap in [0, 1, 3] {
+            let (tx, rx) = chan::buffered(cap);
+            let plain: Vec<_> = (0..2)
+                .map(|_| {
+                    let tx = tx.clone();
+                    spawn(move || while tx.send(0).is_ok() {})
+                })
+                .collect();
+            let selects = spawn(move || {
+                for _ in 0..10 {
+                    select! {
+                        send(tx, 1) -> sent => sent.unwrap(),
+                        recv(chan::never::<()>()) => unreachable!(),
+                    }
+                }
+            });
+            let (mut from_selects, mut from_all) = (0, 0);
+            while from_selects < 10 {
+                from_selects += rx.recv().unwrap();
+                from_all += 1;
+                assert!(from_all < 100_000, "{from_selects} of {from_all}, buffer {cap}");
+            }
+            selects.join().unwrap();
+            drop(rx);
+            plain.into_iter().for_each(|plain| plain.join().unwrap());
+        }
+    });
+}
