@@ -177,9 +177,8 @@ fn in_blocking_alone() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let client = std::thread::spawn(move || {
-            std::thread::sleep(5 * MS);
-            let mut stream = std::net::TcpStream::connect(address).unwrap();
-            stream.read_exact(&mut [0]).unwrap();
+            time::sleep(5 * MS);
+            TcpStream::connect(address).unwrap().read_exact(&mut [0]).unwrap();
         });
         let server = || api::blocking(|| listener.accept().unwrap().0.write_all(b"x").unwrap());
         current_thread().run(server);
