@@ -123,8 +123,12 @@ impl WaitQueue {
     /// [come back](crate::g::ticket::Ticket::comes_back): they keep their places.
     ///
     /// The node stays valid until `ready` is called for its `who`, and no longer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn claim_first(&mut self, why: Wake) -> Option<NonNull<Waiter>> {
+        if self.is_empty() { None } else { self.claim_one(why) }
+    }
+
+    fn claim_one(&mut self, why: Wake) -> Option<NonNull<Waiter>> {
         let node = self.first_to(|node| node.claim(why))?;
         // SAFETY: nodes in the queue are valid, and ours under the lock; `won` is the winner's.
         unsafe {
