@@ -302,9 +302,15 @@ pub fn yield_now() {
         && !m.migrates
         && !m.rt.closing();
     if !alone {
-        // SAFETY: the caller is `gp`.
-        unsafe { leave(gp, Action::Yield) };
+        to_the_tail(gp);
     }
+}
+
+/// Out of line: what a switch needs on the stack would cost who is alone a nanosecond.
+#[inline(never)]
+fn to_the_tail(gp: Gp) {
+    // SAFETY: the caller is `gp`.
+    unsafe { leave(gp, Action::Yield) };
 }
 
 /// Whether somebody waits for a time that has come, in this P's timers; its M looks at them next.
