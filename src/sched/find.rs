@@ -28,7 +28,7 @@ use super::own::Taking;
 use super::p::{OwnedP, P, random_order};
 use super::resize::retire;
 use super::run::drop_spare;
-use super::runtime::Shared;
+use super::runtime::{Kind, Shared};
 use crate::g::Gp;
 use crate::prim::pause;
 use crate::runq::global::Fifo;
@@ -63,6 +63,9 @@ const PAUSES: u32 = 8;
 /// kept up with the spawner and took one by one).
 const CRUMBS: usize = 8;
 const CRUMB_PAUSES: u32 = 32;
+
+/// How long an M sleeps that ought to wait for the network and cannot.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The most ticks between a watch in vain and the next one.
 const MAX_KICK_GAP: u32 = 1 << 13;
@@ -331,7 +334,13 @@ impl Sleepy for M {
     }
 
     fn deadline(&self) -> Deadline {
-        self.rt.idle_deadline()
+        let deadline = self.rt.idle_deadline();
+        let unheard = self.seat.door.get().is_none() && self.rt.net.poller().is_some();
+        if unheard && matches!(self.rt.kind, Kind::CurrentThread(_)) {
+            // There was no descriptor to be had for a door, and nobody else looks.
+            return deadline.min(Deadline::after(LOOK_AGAIN));
+        }
+        deadline
     }
 
     fn outside(&self) -> Option<Arc<dyn Outside>> {
