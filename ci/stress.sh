@@ -37,7 +37,7 @@ for ((run = 1; run <= runs; run++)); do
     status=0
     timeout --signal=ABRT 300 "$program" "${mode[@]}" >"$log" 2>&1 || status=$?
     took=$(((${EPOCHREALTIME/./} - begun) / 1000))
-    n=$(sed -n 's/^stress: ok: 8 scenarios, \([0-9]*\) parks$/\1/p' "$log")
+    n=$(sed -n 's/^stress: ok: [0-9]* scenarios, \([0-9]*\) parks$/\1/p' "$log")
     if [ "$status" -ne 0 ] || [ -z "$n" ]; then
         cat "$log" >&2
         seed=$(sed -n 's/^stress: SIXTYONE_SEED=//p' "$log")

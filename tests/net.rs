@@ -4,11 +4,13 @@
 mod child;
 
 use child::child;
-use sixtyone::net::{TcpListener, TcpStream, UnixStream};
+use sixtyone::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use sixtyone::{Runtime, spawn, time};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::SocketAddr as UnixAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -41,12 +43,18 @@ fn reset(stream: TcpStream) {
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
-/// Connects, exchanges a byte, waits at both ends, closes; over and over.
+/// How often `cycles_leak_nothing` connects, unless `SIXTYONE_CYCLES` says otherwise.
+fn cycles() -> usize {
+    let by_build = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
+    std::env::var("SIXTYONE_CYCLES").map_or(by_build, |n| n.parse().expect("SIXTYONE_CYCLES: a number"))
+}
+
+/// Connects, exchanges a byte, waits at both ends, closes; over and over. What the process has after a tenth, and at the end, is on
+/// standard error.
 #[test]
 fn cycles_leak_nothing() {
-    const ROUNDS: usize = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
     const AT_ONCE: usize = 20;
-    child(|| {
+    let ended = child(|| {
         let rt = runtime(2);
         let (after_some, at_the_end) = rt.run(|| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -85,13 +93,18 @@ fn cycles_leak_nothing() {
                 }
                 (descriptors(), resident_kib())
             };
-            (cycle(ROUNDS / 10), cycle(ROUNDS))
+            (cycle(cycles() / 10), cycle(cycles()))
         });
+        for (when, (descriptors, kib)) in [("a tenth", after_some), ("all", at_the_end)] {
+            eprintln!("after {when}: {descriptors} descriptors, {kib} KiB resident");
+        }
         assert!(at_the_end.0 <= after_some.0 + OF_MS, "{after_some:?}, then {at_the_end:?}");
         assert!(at_the_end.1 < after_some.1 + 4096, "KiB: {after_some:?}, then {at_the_end:?}");
     })
-    .run()
-    .well();
+    .time(cycles() as u32 / 100_000)
+    .run();
+    ended.well();
+    eprint!("{} cycles: {}", cycles(), ended.stderr);
 }
 
 /// Of plain threads, which have something to wake them with; and of handles that are closed, cloned, given away.
@@ -124,6 +137,35 @@ fn nothing_stays_open() {
         assert!(after <= before + OF_MS, "{before} descriptors, then {after}");
         drop((one, two));
         assert!(descriptors() < before, "pollers go with their runtimes");
+    })
+    .run()
+    .well();
+}
+
+/// Many wait to be accepted: that takes no thread of each.
+#[test]
+fn a_crowd_before_a_unix_listener() {
+    child(|| {
+        // SAFETY: as above.
+        let rt = unsafe { Runtime::builder().gomaxprocs(2).max_threads(10).build() }.unwrap();
+        rt.run(|| {
+            let name = format!("sixtyone-crowd-{}", std::process::id());
+            let address = UnixAddr::from_abstract_name(name).unwrap();
+            let std = std::os::unix::net::UnixListener::bind_addr(&address).unwrap();
+            socket2::SockRef::from(&std).listen(1).unwrap();
+            let listener = UnixListener::from_std(std).unwrap();
+            let connects: Vec<_> = (0..100)
+                .map(|_| {
+                    let address = address.clone();
+                    spawn(move || UnixStream::connect_addr(&address).unwrap().write_all(b"x").unwrap())
+                })
+                .collect();
+            time::sleep(Duration::from_millis(20));
+            for _ in &connects {
+                listener.accept().unwrap().0.read_exact(&mut [0]).unwrap();
+            }
+            connects.into_iter().for_each(|one| one.join().unwrap());
+        });
     })
     .run()
     .well();
@@ -211,6 +253,33 @@ fn accepting_without_descriptors() {
         runtime(3).run(exhausted);
         current_thread().run(exhausted);
         exhausted();
+    })
+    .run()
+    .well();
+}
+
+/// The last descriptor is the poller's: none is left for what wakes an M that waits there.
+#[test]
+fn waiting_with_the_last_descriptor() {
+    fn wait() {
+        let (mut a, b) = UnixStream::pair().unwrap();
+        let mut taken = take_all();
+        let writes = std::thread::spawn(move || {
+            for _ in 0..3 {
+                std::thread::park_timeout(Duration::from_millis(20));
+                (&b).write_all(b"x").unwrap();
+            }
+        });
+        taken.pop();
+        (0..3).for_each(|_| a.read_exact(&mut [0]).unwrap());
+        writes.join().unwrap();
+    }
+    child(|| {
+        few_descriptors();
+        runtime(1).run(wait);
+        runtime(3).run(wait);
+        current_thread().run(wait);
+        wait();
     })
     .run()
     .well();

@@ -59,7 +59,8 @@ impl Ctx<'_> {
         let rt = Arc::new(unsafe { builder.build() }.expect("a runtime"));
         self.watchdog.watch(&rt);
         if mode().chaos {
-            self.trouble.push(chaos::start(&rt, self.rng.fork()));
+            let mut rng = self.rng.fork();
+            self.trouble.push(chaos::start(&rt, move |least, most| rng.between(least, most)));
         }
         rt
     }

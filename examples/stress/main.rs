@@ -1,4 +1,4 @@
-//! A stress run: eight scenarios on 1 to 8 Ps, plain threads beside goroutines, at least a million parks.
+//! A stress run: nine scenarios on 1 to 8 Ps, plain threads beside goroutines, at least a million parks.
 //!
 //! ```text
 //! cargo run --release --example stress -- [--seed N]
@@ -13,6 +13,7 @@
 
 mod chaos;
 mod harness;
+mod io;
 mod locks;
 mod messages;
 mod runtimes;
@@ -29,7 +30,7 @@ use std::time::Instant;
 const MIN_PARKS: u64 = 1_000_000;
 
 #[derive(Debug, Parser)]
-#[command(about = "Stresses the scheduler, channels and locks, and checks what comes out")]
+#[command(about = "Stresses the scheduler, channels, locks and sockets, and checks what comes out")]
 struct Args {
     /// Makes the choices of an earlier run again; without it, SIXTYONE_SEED does
     #[arg(long)]
@@ -46,8 +47,9 @@ struct Args {
 type Scenario = (&'static str, fn(&mut Ctx));
 
 /// The ones with the fewest parks first: `ci/chaos.sh` loses one of the first million.
-const SCENARIOS: [Scenario; 8] = [
+const SCENARIOS: [Scenario; 9] = [
     ("panics", trees::panics),
+    ("sockets", io::sockets),
     ("runtimes", runtimes::drop_and_make_anew),
     ("mutex", locks::mutex),
     ("waves", locks::waves),
@@ -87,12 +89,12 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// 1 to 8, each once, in an order of the seed's; or what `GOMAXPROCS` says, each time.
+/// 1 to 8, each at least once, in an order of the seed's; or what `GOMAXPROCS` says, each time.
 fn procs(seed: u64) -> [usize; SCENARIOS.len()] {
     if let Ok(n) = std::env::var("GOMAXPROCS") {
         return [n.parse().expect("GOMAXPROCS: a number"); SCENARIOS.len()];
     }
-    let mut procs = std::array::from_fn(|i| i + 1);
+    let mut procs = std::array::from_fn(|i| i % 8 + 1);
     Rng::new(seed, "procs").shuffle(&mut procs);
     procs
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 macro_rules! socket {
     ($name:ident, $std:path) => {
         impl $name {
-            /// Takes over a socket of std's.
+            /// Takes over a socket of std's. Whether its operations wait does not matter; those of other handles of std's to the
+            /// same socket do not wait from then on.
             ///
             /// # Errors
             /// If it cannot be made non-blocking, or its descriptor's number is beyond what is supported (2^21).
@@ -17,7 +18,8 @@ macro_rules! socket {
                 Ok($name { fd: Fd::new(socket)? })
             }
 
-            /// Gives the socket to std; it blocks its thread from then on.
+            /// Gives the socket to std; it blocks its thread from then on. So may other handles to the same socket
+            /// ([`try_clone`](Self::try_clone)): give the last one away.
             ///
             /// # Errors
             /// If it cannot be made blocking, or is closed.
@@ -48,16 +50,24 @@ macro_rules! socket {
                 self.fd.call(|socket| socket.take_error())
             }
 
-            /// Another handle to the same socket. It has this one's timeouts, and no deadlines; from then on each has its own.
+            /// Another handle to the same socket. It has this one's timeouts, and its
+            /// [`set_nonblocking`](Self::set_nonblocking), and no deadlines; from then on each has its own.
             ///
             /// # Errors
             /// If the process is out of descriptors, or this one is closed.
             pub fn try_clone(&self) -> io::Result<$name> {
                 let clone = self.fd.call(|socket| $name::from_std(socket.try_clone()?))?;
-                for direction in [Direction::Read, Direction::Write] {
-                    clone.fd.set_timeout(direction, self.fd.timeout(direction))?;
-                }
+                clone.fd.set_like(&self.fd);
                 Ok(clone)
+            }
+
+            /// Whether operations that would have to wait fail instead, with [`WouldBlock`](std::io::ErrorKind::WouldBlock). Of
+            /// this handle, from now on; who waits already goes on waiting.
+            ///
+            /// # Errors
+            /// If the socket is closed.
+            pub fn set_nonblocking(&self, yes: bool) -> io::Result<()> {
+                self.fd.set_nonblocking(yes)
             }
         }
 
@@ -93,7 +103,7 @@ macro_rules! socket {
 
 /// Methods of listeners: what they wait for is streams.
 macro_rules! listener {
-    ($name:ident, $stream:ident, $address:ty, $incoming:ident) => {
+    ($name:ident, $stream:ident, $address:ty, $address_of:path, $incoming:ident) => {
         impl $name {
             /// The next connection, and who it comes from. Blocks.
             ///
@@ -101,19 +111,8 @@ macro_rules! listener {
             /// A connection that was gone before it could be accepted is passed by. When the process or the system is out of
             /// descriptors or memory the error says so; the connection waits, and a later call gets it.
             pub fn accept(&self) -> io::Result<($stream, $address)> {
-                let (stream, from) = self.fd.read(|listener| {
-                    loop {
-                        match listener.accept() {
-                            Err(e)
-                                if matches!(
-                                    e.kind(),
-                                    ErrorKind::ConnectionAborted | ErrorKind::Interrupted
-                                ) => {}
-                            result => return result,
-                        }
-                    }
-                })?;
-                Ok(($stream::from_std(stream)?, from))
+                let (stream, from) = self.fd.read(|listener| connect::accept(listener.as_fd()))?;
+                Ok(($stream { fd: Fd::new(OwnedFd::from(stream).into())? }, $address_of(&from)?))
             }
 
             /// The connections, one after the other: an iterator without an end. Blocks for each.
@@ -141,6 +140,17 @@ macro_rules! listener {
                 let next = self.listener.accept();
                 self.exhausted = next.as_ref().is_err_and(is_exhaustion);
                 Some(next.map(|(stream, _)| stream))
+            }
+        }
+
+        impl FusedIterator for $incoming<'_> {}
+
+        impl<'a> IntoIterator for &'a $name {
+            type Item = io::Result<$stream>;
+            type IntoIter = $incoming<'a>;
+
+            fn into_iter(self) -> $incoming<'a> {
+                self.incoming()
             }
         }
     };

@@ -1,16 +1,15 @@
-//! Making sockets: listening ones, and connected ones without holding up the thread.
+//! Making sockets: listening ones, and connected ones without holding up the thread. None of them blocks.
 #![forbid(unsafe_code)]
 #![expect(clippy::disallowed_types, reason = "their sockets, which do not block here")]
 
 use super::fd::Fd;
 use crate::sys::clock::Deadline;
 use crate::sys::sock::Direction;
-use crate::task::blocking::blocking;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::{self as unix, UnixStream};
@@ -19,20 +18,32 @@ use std::os::unix::net::{self as unix, UnixStream};
 /// more the next one's packet is dropped, and comes again after a second.)
 const BACKLOG: i32 = 4096;
 
+fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
+    Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))
+}
+
 /// A listening socket.
 pub(super) fn listen(address: SocketAddr) -> io::Result<Fd<TcpListener>> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = tcp_socket(address)?;
     socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Fd::new(socket.into())
 }
 
+/// The next connection, and who it comes from; those that were gone before are passed by.
+pub(super) fn accept(listener: BorrowedFd<'_>) -> io::Result<(Socket, SockAddr)> {
+    loop {
+        match SockRef::from(&listener).accept4(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) {
+            Err(e) if matches!(e.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+            result => return result,
+        }
+    }
+}
+
 /// A stream that is connected, or why not.
 pub(super) fn tcp(address: SocketAddr, until: Deadline) -> io::Result<Fd<TcpStream>> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
+    let socket = tcp_socket(address)?;
     match socket.connect(&address.into()) {
         Ok(()) => return Fd::new(socket.into()),
         Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => {}
@@ -53,18 +64,11 @@ pub(super) fn tcp(address: SocketAddr, until: Deadline) -> io::Result<Fd<TcpStre
 /// A stream that is connected, or why not.
 pub(super) fn unix(address: &unix::SocketAddr) -> io::Result<Fd<UnixStream>> {
     let raw = raw(address)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    let connected = match socket.connect(&raw) {
-        // Too many wait to be accepted. No event tells when there are fewer.
-        Err(e) if e.kind() == ErrorKind::WouldBlock => {
-            let connected = blocking(|| UnixStream::connect_addr(address))?;
-            connected.set_nonblocking(true)?;
-            connected
-        }
-        result => result.map(|()| OwnedFd::from(socket).into())?,
-    };
-    Fd::new(connected)
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    let fd = Fd::new(UnixStream::from(OwnedFd::from(socket)))?;
+    // It would block if too many wait to be accepted.
+    fd.write_by_trying(|stream| SockRef::from(stream).connect(&raw))?;
+    Ok(fd)
 }
 
 /// The same address for `socket2`.
@@ -73,5 +77,24 @@ fn raw(address: &unix::SocketAddr) -> io::Result<SockAddr> {
         (Some(path), _) => SockAddr::unix(path),
         (None, Some(name)) => SockAddr::unix(OsString::from_vec([b"\0", name].concat())),
         (None, None) => Err(io::Error::new(ErrorKind::InvalidInput, "nobody listens at no address")),
+    }
+}
+
+fn no_address() -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, "an address of another family")
+}
+
+/// The same address for std.
+pub(super) fn tcp_address(raw: &SockAddr) -> io::Result<SocketAddr> {
+    raw.as_socket().ok_or_else(no_address)
+}
+
+/// The same address for std.
+pub(super) fn unix_address(raw: &SockAddr) -> io::Result<unix::SocketAddr> {
+    match (raw.as_pathname(), raw.as_abstract_namespace()) {
+        (Some(path), _) => unix::SocketAddr::from_pathname(path),
+        (None, Some(name)) => unix::SocketAddr::from_abstract_name(name),
+        // std's way to say that there is none.
+        (None, None) => unix::SocketAddr::from_pathname(""),
     }
 }

@@ -8,18 +8,19 @@
 use crate::netpoll::desc::{Desc, Ended, Events};
 use crate::netpoll::table;
 use crate::sched::netpoll::{perform, perform_read, register, set_deadline, verdict, wait, wake_all};
+use crate::sched::park::sleep_until;
 use crate::sys::clock::Deadline;
 use crate::sys::sock::{self, Direction};
-use crate::time::sleep;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a thread waits that nobody can wake.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// Between two attempts of [`Fd::write_by_trying`].
-const TRY_AGAIN: Duration = Duration::from_millis(1);
+/// Between the first two attempts of [`Fd::write_by_trying`], and between any two at most.
+const TRY_AGAIN: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(16)];
 
 /// See the module's head.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Fd<T: AsFd> {
     /// None: it was given away.
     io: Option<T>,
     desc: &'static Desc,
+    /// What would have to wait fails instead.
+    nonblocking: AtomicBool,
 }
 
 impl<T: AsFd> Fd<T> {
@@ -35,7 +38,7 @@ impl<T: AsFd> Fd<T> {
         sock::prepare_to_kill()?;
         let desc = table::desc(io.as_fd().as_raw_fd())?;
         desc.renew(io.as_fd());
-        Ok(Fd { io: Some(io), desc })
+        Ok(Fd { io: Some(io), desc, nonblocking: AtomicBool::new(false) })
     }
 
     pub(super) fn get(&self) -> &T {
@@ -77,6 +80,9 @@ impl<T: AsFd> Fd<T> {
         len: usize,
         mut op: impl FnMut(&T) -> io::Result<usize>,
     ) -> io::Result<usize> {
+        if self.nonblocking.load(Ordering::Relaxed) {
+            return self.read(op);
+        }
         let direction = Direction::Read;
         perform_read(
             self.desc.side(direction),
@@ -111,21 +117,32 @@ impl<T: AsFd> Fd<T> {
     /// Does what writes, but when it would block no event tells when it would not. Blocks.
     pub(super) fn write_by_trying<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         let side = self.desc.side(Direction::Write);
-        let mut until = None;
+        let mut limit = None;
+        let [mut pause, longest] = TRY_AGAIN;
         loop {
             side.begin()?;
             match op(self.get()) {
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                Err(e) if e.kind() == ErrorKind::WouldBlock => self.may_wait()?,
                 result => return verdict(side, result),
             }
-            if until.get_or_insert_with(|| side.until()).has_passed() {
+            let limit = *limit.get_or_insert_with(|| side.until());
+            if limit.has_passed() {
                 return Err(Ended::TimedOut.into());
             }
-            sleep(TRY_AGAIN);
+            sleep_until(side.may_wait(limit)?.min(Deadline::after(pause)));
+            pause = longest.min(2 * pause);
+        }
+    }
+
+    fn may_wait(&self) -> io::Result<()> {
+        match self.nonblocking.load(Ordering::Relaxed) {
+            true => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
+            false => Ok(()),
         }
     }
 
     fn wait(&self, direction: Direction, events: Events, until: Deadline) -> io::Result<()> {
+        self.may_wait()?;
         let side = self.desc.side(direction);
         let fd = self.get().as_fd();
         if register(self.desc, fd)? {
@@ -185,6 +202,21 @@ impl<T: AsFd> Fd<T> {
 
     pub(super) fn timeout(&self, direction: Direction) -> Option<Duration> {
         self.desc.side(direction).timeout()
+    }
+
+    /// Whether operations to come fail if they would have to wait.
+    pub(super) fn set_nonblocking(&self, yes: bool) -> io::Result<()> {
+        self.call(|_| Ok(()))?;
+        self.nonblocking.store(yes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// For a new one: what was set for all operations of another to come.
+    pub(super) fn set_like(&self, other: &Fd<T>) {
+        for direction in [Direction::Read, Direction::Write] {
+            self.desc.side(direction).set_timeout(other.timeout(direction));
+        }
+        self.nonblocking.store(other.nonblocking.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 

@@ -11,6 +11,15 @@
 //!   [`NotConnected`](std::io::ErrorKind::NotConnected). The descriptor's number stays taken until the handle is dropped, so
 //!   nobody's borrowed number ever meets a stranger's file.
 //!
+//! What is different: a handle's limits and its `set_nonblocking` are its own, not shared with those that `try_clone` has made.
+//! And `TcpListener` asks for a longer backlog.
+//!
+//! For options that std has no method for, all types are [`AsFd`](std::os::fd::AsFd). What changes how a descriptor blocks is
+//! nobody's business but this module's.
+//!
+//! After fork(2) a child that does not go on to exec has none of the runtime's threads, and shares the poller with its parent: it
+//! must leave all this alone. (`std::process::Command` goes on to exec, which closes what is open here.)
+//!
 //! Host names are looked up by the system's resolver, which blocks its thread; the caller's P goes on with other goroutines.
 //! A current-thread runtime has no other thread, so there they wait until the answer comes: look the name up within
 //! [`runtime::blocking`](crate::runtime::blocking) there, and pass on the address. An address costs none of that.

@@ -9,8 +9,10 @@ use crate::sys::clock::Deadline;
 use crate::sys::sock::{self, Direction};
 use crate::time::sleep;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::iter::FusedIterator;
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::linux::net::TcpStreamExt;
 use std::time::{Duration, Instant};
 
 /// Waits for connections: `std::net::TcpListener`, for goroutines.
@@ -38,7 +40,7 @@ pub struct TcpListener {
 
 socket!(TcpListener, std::net::TcpListener);
 read_limits!(TcpListener);
-listener!(TcpListener, TcpStream, SocketAddr, Incoming);
+listener!(TcpListener, TcpStream, SocketAddr, connect::tcp_address, Incoming);
 
 impl TcpListener {
     /// A listener at the first of these addresses that can be had; port 0 is any free one. Blocks while names are resolved.
@@ -140,4 +142,11 @@ as_in_std!(TcpStream, "std::net::TcpStream", {
     fn set_ttl(ttl: u32) -> ();
     /// What [`set_ttl`](Self::set_ttl) has set.
     fn ttl() -> u32;
+});
+
+as_in_std!(TcpStream, "std::os::linux::net::TcpStreamExt", {
+    /// Whether the other end hears at once of what has arrived. The system may take that back.
+    fn set_quickack(yes: bool) -> ();
+    /// What holds now of [`set_quickack`](Self::set_quickack).
+    fn quickack() -> bool;
 });

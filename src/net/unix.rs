@@ -7,6 +7,7 @@ use super::fd::Fd;
 use crate::sys::sock::{self, Direction};
 use crate::time::sleep;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::iter::FusedIterator;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{self as std_unix, SocketAddr};
@@ -38,7 +39,7 @@ pub struct UnixListener {
 
 socket!(UnixListener, std_unix::UnixListener);
 read_limits!(UnixListener);
-listener!(UnixListener, UnixStream, SocketAddr, UnixIncoming);
+listener!(UnixListener, UnixStream, SocketAddr, connect::unix_address, UnixIncoming);
 
 impl UnixListener {
     /// A listener at a new file of this name.
@@ -102,7 +103,8 @@ impl UnixStream {
         self.fd.read(op)
     }
 
-    /// A connection to who listens at this file. Blocks when too many wait to be accepted there.
+    /// A connection to who listens at this file. Blocks when too many wait to be accepted there; then it tries again, after 1 to
+    /// 16 ms, since nothing tells when there are fewer.
     ///
     /// # Errors
     /// If there is no such file, or nobody listens.
@@ -211,8 +213,8 @@ impl UnixDatagram {
         self.fd.write(|socket| socket.send(buf))
     }
 
-    /// Sends a datagram to this file. Blocks when too many wait there; then it tries again every millisecond, since nothing
-    /// tells when there are fewer.
+    /// Sends a datagram to this file. Blocks when too many wait there; then it tries again, after 1 to 16 ms, since nothing tells
+    /// when there are fewer.
     ///
     /// # Errors
     /// As [`send`](UnixDatagram::send).

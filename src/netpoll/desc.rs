@@ -281,7 +281,7 @@ pub(crate) struct Desc {
     write: Side,
     /// Grows when the number changes hands.
     generation: AtomicU32,
-    /// The [number](Poller::number) of the first poller it is registered with; 0: of none.
+    /// The [number](Poller::number) of the last poller it was registered with; 0: of none.
     home: AtomicU32,
     pollers: Mutex<Vec<Weak<Poller>>>,
     /// Ends the waits of plain threads, in poll(2), which are to look again.

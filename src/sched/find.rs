@@ -64,7 +64,7 @@ const PAUSES: u32 = 8;
 const CRUMBS: usize = 8;
 const CRUMB_PAUSES: u32 = 32;
 
-/// How soon the keeper looks at the network that has no descriptor to wait with.
+/// How long an M sleeps that ought to wait for the network and cannot.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The most ticks between a watch in vain and the next one.

@@ -54,19 +54,25 @@ pub(crate) fn is_shut(fd: BorrowedFd<'_>) -> io::Result<bool> {
     }
 }
 
-/// recvfrom(2) on a stream. (As system calls: libc's wrappers are points of cancellation, which costs 3 % of an echo.)
+/// recvfrom(2) on a stream; never waits, not even if others have made the socket a blocking one. Into no room it reads nothing, at
+/// once, where the system would wait for data. (As system calls: libc's wrappers are points of cancellation, which costs 3 % of
+/// an echo.)
 pub(crate) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<usize> {
+    if buf.is_empty() {
+        return Ok(0);
+    }
     let null = std::ptr::null::<libc::c_void>();
+    let flags = libc::MSG_DONTWAIT;
     // SAFETY: the buffer is valid for the call.
     length(unsafe {
-        libc::syscall(libc::SYS_recvfrom, fd.as_raw_fd(), buf.as_mut_ptr(), buf.len(), 0, null, null)
+        libc::syscall(libc::SYS_recvfrom, fd.as_raw_fd(), buf.as_mut_ptr(), buf.len(), flags, null, null)
     })
 }
 
-/// sendto(2) on a stream.
+/// sendto(2) on a stream; never waits.
 pub(crate) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
     let null = std::ptr::null::<libc::c_void>();
-    let flags = libc::MSG_NOSIGNAL;
+    let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
     // SAFETY: the buffer is valid for the call.
     length(unsafe {
         libc::syscall(libc::SYS_sendto, fd.as_raw_fd(), buf.as_ptr(), buf.len(), flags, null, 0)

@@ -26,7 +26,7 @@ const CLEARED: [&str; 6] = [
     "SIXTYONE_SEED",
     "SIXTYONE_WATCHDOG",
 ];
-/// A body that takes longer is aborted.
+/// A body that takes longer is aborted, unless it has been given more [time](Child::time).
 const LIMIT: Duration = Duration::from_secs(100);
 
 pub(crate) const SIGABRT: i32 = 6;
@@ -38,6 +38,7 @@ pub(crate) struct Child<F> {
     env: Vec<(&'static str, OsString)>,
     captured: bool,
     alone: bool,
+    limit: Duration,
 }
 
 /// What came of it.
@@ -52,7 +53,7 @@ pub(crate) struct Ended {
 
 /// A process that is to run `body`: a closure written in the test itself, since it is found by its type's name.
 pub(crate) fn child<F: FnOnce()>(body: F) -> Child<F> {
-    Child { body, env: Vec::new(), captured: false, alone: false }
+    Child { body, env: Vec::new(), captured: false, alone: false, limit: LIMIT }
 }
 
 impl<F: FnOnce()> Child<F> {
@@ -73,14 +74,20 @@ impl<F: FnOnce()> Child<F> {
         self
     }
 
+    /// It may take so many times as long as others.
+    pub(crate) fn time(mut self, times: u32) -> Child<F> {
+        self.limit = LIMIT * times.max(1);
+        self
+    }
+
     /// Runs the process to its end.
     #[track_caller]
     pub(crate) fn run(self) -> Ended {
         if std::env::var_os(MARK).is_some() {
             if self.alone {
-                run_alone(self.body);
+                run_alone(self.body, self.limit);
             }
-            run_here(self.body);
+            run_here(self.body, self.limit);
         }
         let test = test_of::<F>();
         let mut command = Command::new(std::env::current_exe().unwrap());
@@ -134,12 +141,12 @@ impl Ended {
 }
 
 /// The child's side.
-fn run_here(body: impl FnOnce()) -> ! {
+fn run_here(body: impl FnOnce(), limit: Duration) -> ! {
     // Past libtest, which may capture what macros print.
     let _unheard = writeln!(std::io::stderr(), "{HELLO}");
-    std::thread::spawn(|| {
-        std::thread::park_timeout(LIMIT);
-        let _unheard = writeln!(std::io::stderr(), "child: watchdog: not ended within {LIMIT:?}");
+    std::thread::spawn(move || {
+        std::thread::park_timeout(limit);
+        let _unheard = writeln!(std::io::stderr(), "child: watchdog: not ended within {limit:?}");
         std::process::abort();
     });
     body();
@@ -149,14 +156,14 @@ fn run_here(body: impl FnOnce()) -> ! {
 /// The child's side, in a process of its own once more: a fork takes nothing along but the calling thread. No runtime may have
 /// been made so far. A body that takes too long gets a SIGALRM.
 #[expect(unsafe_code, reason = "forks")]
-fn run_alone(body: impl FnOnce()) -> ! {
+fn run_alone(body: impl FnOnce(), limit: Duration) -> ! {
     // SAFETY: the forked process touches nothing that the threads it has not may have held: libtest's prints, and std's and the
     // allocator's state, which survives a fork.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0, "no fork");
     if pid == 0 {
         // SAFETY: no preconditions.
-        unsafe { libc::alarm(LIMIT.as_secs() as u32) };
+        unsafe { libc::alarm(limit.as_secs() as u32) };
         let _unheard = writeln!(std::io::stderr(), "{HELLO}");
         let panicked = catch_unwind(AssertUnwindSafe(body)).is_err();
         std::process::exit(if panicked { 101 } else { 0 });

@@ -194,6 +194,11 @@ fn unix_addresses() {
     });
 }
 
+/// Somewhere.
+pub(super) fn bound() -> UnixDatagram {
+    UnixDatagram::bind_addr(&address("bound")).unwrap()
+}
+
 /// A queue that is full holds the sender up: one that is connected, and one that is not, whom no event tells.
 #[test]
 fn a_full_queue() {

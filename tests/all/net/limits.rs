@@ -1,8 +1,8 @@
 //! Timeouts and deadlines: they fire, move, and revive; nothing is lost by them.
 
 use super::*;
-use sixtyone::net::{TcpListener, UdpSocket};
-use std::io::ErrorKind::TimedOut;
+use sixtyone::net::{TcpListener, UdpSocket, UnixDatagram};
+use std::io::ErrorKind::{TimedOut, WouldBlock};
 
 #[test]
 fn timeouts_fire() {
@@ -250,5 +250,39 @@ fn a_deadline_that_never_rests() {
             }
             reads.join();
         }
+    });
+}
+
+/// No time at all, for one of two handles.
+#[test]
+fn without_waiting() {
+    everywhere(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let refused = listener.accept().unwrap_err();
+        assert_eq!((refused.kind(), refused.raw_os_error()), (WouldBlock, Some(libc::EAGAIN)));
+        let a = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (b, _) = std::iter::repeat_with(|| listener.accept()).find_map(Result::ok).unwrap();
+        a.set_nonblocking(true).unwrap();
+        assert_eq!(kind(a.read(&mut [0])), WouldBlock);
+        let clone = a.try_clone().unwrap();
+        assert_eq!(kind(clone.read(&mut [0])), WouldBlock);
+        clone.set_nonblocking(false).unwrap();
+        let reads = start_waiting(move || clone.read(&mut [0]).unwrap());
+        assert_eq!(kind(a.read(&mut [0])), WouldBlock);
+        b.write_all(b"x").unwrap();
+        assert_eq!(reads.join(), 1);
+        let full = std::iter::repeat_with(|| a.write(&[6; 1 << 16])).find_map(Result::err).unwrap();
+        assert_eq!(full.kind(), WouldBlock);
+        a.set_read_deadline(Some(Instant::now())).unwrap();
+        assert_eq!(kind(a.read(&mut [0])), TimedOut);
+        a.close().unwrap();
+        assert_eq!(kind(a.set_nonblocking(false)), std::io::ErrorKind::NotConnected);
+
+        let (tx, rx) = (UnixDatagram::unbound().unwrap(), super::datagram::bound());
+        tx.set_nonblocking(true).unwrap();
+        let to = rx.local_addr().unwrap();
+        let full = std::iter::repeat_with(|| tx.send_to_addr(b"x", &to)).find_map(Result::err).unwrap();
+        assert_eq!(full.kind(), WouldBlock);
     });
 }

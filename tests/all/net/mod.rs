@@ -2,6 +2,8 @@
 //!
 //! Most of it is asked of TCP and of Unix streams alike ([`pairs`]).
 
+#[path = "../../../examples/stress/chaos.rs"]
+mod chaos;
 mod close;
 mod datagram;
 mod limits;
@@ -19,6 +21,7 @@ use std::fmt::Debug;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 const MS: Duration = Duration::from_millis(1);
@@ -30,12 +33,24 @@ const fn rounds(all: u64) -> u64 {
     if cfg!(debug_assertions) { all / 50 } else { all }
 }
 
-/// As a goroutine over several Ps, on a current-thread runtime, on one where each wait moves it, and as a plain thread.
+/// As a goroutine over several Ps, on a current-thread runtime, on one where each wait moves it, also in trouble, and as a plain
+/// thread.
 fn everywhere(f: impl Fn() + Sync) {
     over_procs(|_| f());
     watched(|| current_thread().run(&f));
     watched(|| migrating().run(&f));
+    in_trouble(&f);
     watched(&f);
+}
+
+/// As a goroutine that each wait moves, beside one that makes trouble.
+fn in_trouble(f: impl FnOnce() + Send) {
+    watched(|| {
+        let (rt, mut random) = (migrating(), Random(61));
+        let stop = chaos::start(&rt, move |least, most| least + random.below(most - least + 1));
+        rt.run(f);
+        stop.store(true, Ordering::Relaxed);
+    });
 }
 
 fn migrating() -> Runtime {

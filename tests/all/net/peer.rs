@@ -150,6 +150,7 @@ fn a_closed_window() {
         }
     }
     sixtyone::testing::run(2, closed);
+    in_trouble(closed);
     watched(|| current_thread().run(closed));
     watched(closed);
 }

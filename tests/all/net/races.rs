@@ -2,7 +2,7 @@
 
 use super::*;
 use std::io::ErrorKind;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// A byte is sent at about the moment when the reader's deadline passes: it gets the byte or the error, and the byte then comes
 /// later, never both, never neither.
@@ -61,6 +61,7 @@ fn deadlines_race_with_data() {
     watched(|| runtime(1).run(|| deadline_and_data(rounds(30_000))));
     watched(|| current_thread().run(|| deadline_and_data(rounds(10_000))));
     watched(|| migrating().run(|| deadline_and_data(rounds(5_000))));
+    in_trouble(|| deadline_and_data(rounds(5_000)));
     watched(|| deadline_and_data(rounds(5_000)));
 }
 
@@ -108,6 +109,7 @@ fn a_deadline_that_moves_loses_nothing() {
     };
     over_procs(|_| run(rounds(20_000)));
     watched(|| migrating().run(|| run(rounds(5_000))));
+    in_trouble(|| run(rounds(5_000)));
     watched(|| run(rounds(5_000)));
 }
 
@@ -176,6 +178,7 @@ fn closes_race_with_reads_and_opens() {
     watched(|| runtime(1).run(|| race(rounds(5_000))));
     watched(|| current_thread().run(|| race(rounds(5_000))));
     watched(|| migrating().run(|| race(rounds(1_000))));
+    in_trouble(|| race(rounds(1_000)));
     watched(|| race(rounds(2_000)));
 }
 

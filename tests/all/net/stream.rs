@@ -126,6 +126,26 @@ fn vectored() {
     });
 }
 
+/// Into no room nothing is read, at once; no bytes are written at once, too.
+#[test]
+fn nothing() {
+    everywhere(|| {
+        for (a, b) in pairs() {
+            assert_eq!(a.read(&mut []).unwrap(), 0);
+            assert_eq!(a.write(&[]).unwrap(), 0);
+            let filled = fill(&*a);
+            assert_eq!(a.write(&[]).unwrap(), 0);
+            assert_eq!(b.read(&mut []).unwrap(), 0);
+            drain(&*b, filled);
+            a.set_read_deadline(Some(Instant::now())).unwrap();
+            assert_eq!(kind(a.read(&mut [])), io::ErrorKind::TimedOut);
+        }
+        let (mut a, _b) = tcp();
+        assert_eq!(a.read_vectored(&mut [IoSliceMut::new(&mut []), IoSliceMut::new(&mut [])]).unwrap(), 0);
+        assert_eq!(a.write_vectored(&[IoSlice::new(&[])]).unwrap(), 0);
+    });
+}
+
 #[test]
 fn a_look_takes_nothing() {
     everywhere(|| {
@@ -153,6 +173,8 @@ fn options_and_addresses() {
     assert!(!a.nodelay().unwrap());
     a.set_nodelay(true).unwrap();
     assert!(a.nodelay().unwrap());
+    a.set_quickack(false).unwrap();
+    assert!(!a.quickack().unwrap());
     a.set_ttl(61).unwrap();
     listener.set_ttl(16).unwrap();
     assert_eq!((a.ttl().unwrap(), listener.ttl().unwrap()), (61, 16));
@@ -224,6 +246,37 @@ fn a_clone_has_the_timeouts_and_no_deadlines() {
     });
 }
 
+/// A clone is given to std, which makes the socket one that blocks its thread. Ours does not.
+#[test]
+fn beside_a_clone_of_stds() {
+    everywhere(|| {
+        let ((a, b), (c, d)) = (tcp(), UnixStream::pair().unwrap());
+        let _stds = (a.try_clone().unwrap().into_std().unwrap(), c.try_clone().unwrap().into_std().unwrap());
+        let all: [Pair; 2] = [(Arc::new(a), Arc::new(b)), (Arc::new(c), Arc::new(d))];
+        for (a, b) in all {
+            let reads = start_waiting({
+                let a = Arc::clone(&a);
+                move || a.read(&mut [0]).unwrap()
+            });
+            b.write_all(b"x").unwrap();
+            assert_eq!(reads.join(), 1);
+            let filled = fill(&*a);
+            let writes = start_waiting({
+                let a = Arc::clone(&a);
+                move || a.write(b"x")
+            });
+            drain(&*b, filled);
+            assert_eq!(writes.join().unwrap(), 1);
+            let reads = start_waiting({
+                let a = Arc::clone(&a);
+                move || kind(a.read(&mut [0]))
+            });
+            a.close().unwrap();
+            assert_eq!(reads.join(), io::ErrorKind::NotConnected);
+        }
+    });
+}
+
 /// The file's name, or the abstract one, of this test alone.
 pub(super) fn somewhere(what: &str) -> String {
     let runs = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
@@ -245,7 +298,7 @@ fn unix_addresses() {
                 let (stream, from) = listener.accept().unwrap();
                 assert!(from.is_unnamed());
                 stream.write_all(b"hello").unwrap();
-                let again = listener.incoming().next().unwrap().unwrap();
+                let again = (&listener).into_iter().next().unwrap().unwrap();
                 again.write_all(b"again").unwrap();
             });
             for word in [b"hello", b"again"] {
@@ -262,6 +315,26 @@ fn unix_addresses() {
         std::fs::remove_file(&path).unwrap();
         assert_eq!(kind(UnixStream::connect(&path)), io::ErrorKind::NotFound);
     });
+}
+
+/// Those who connect have addresses, too.
+#[test]
+fn where_a_unix_stream_comes_from() {
+    use socket2::{Domain, SockAddr, Socket, Type};
+    use std::os::linux::net::SocketAddrExt;
+    let name = somewhere("listener");
+    let listener = UnixListener::bind_addr(&UnixAddr::from_abstract_name(&name).unwrap()).unwrap();
+    let path = somewhere("client");
+    for from in [Some(path.clone()), Some(format!("\0{path}")), None] {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        if let Some(from) = from {
+            socket.bind(&SockAddr::unix(from).unwrap()).unwrap();
+        }
+        socket.connect(&SockAddr::unix(format!("\0{name}")).unwrap()).unwrap();
+        let (stream, from) = listener.accept().unwrap();
+        assert_eq!(format!("{from:?}"), format!("{:?}", stream.peer_addr().unwrap()));
+    }
+    std::fs::remove_file(&path).unwrap();
 }
 
 /// A full backlog of a Unix listener is the one connect that waits, and no event ends it.
