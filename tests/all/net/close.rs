@@ -15,7 +15,7 @@ fn it_wakes_readers_and_writers() {
                     let (reads, writes) = (Arc::clone(&a), Arc::clone(&a));
                     [
                         start_waiting(move || kind(reads.read(&mut [0]))),
-                        start_waiting(move || kind(writes.write(b"x"))),
+                        start_waiting(move || write_on(&*writes)),
                     ]
                 })
                 .collect();

@@ -17,7 +17,7 @@ fn timeouts_fire() {
             fill(&*a);
             a.set_write_timeout(Some(20 * MS)).unwrap();
             let began = Instant::now();
-            assert_eq!(kind(a.write(b"x")), TimedOut);
+            assert_eq!(write_on(&*a), TimedOut);
             assert!(began.elapsed() >= 20 * MS);
             // The other direction is none of its business.
             b.write_all(b"y").unwrap();
@@ -202,7 +202,7 @@ fn of_writes() {
             let filled = fill(&*a);
             let writes = start_waiting({
                 let a = Arc::clone(&a);
-                move || kind(a.write(b"x"))
+                move || write_on(&*a)
             });
             a.set_write_deadline(Some(Instant::now() + MS)).unwrap();
             assert_eq!(writes.join(), TimedOut);

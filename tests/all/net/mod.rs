@@ -196,6 +196,11 @@ fn fill(stream: &dyn Stream) -> usize {
     n
 }
 
+/// Writes to one that is full, until that fails: TCP makes some room when it asks the other side for it, after 200 ms.
+fn write_on(stream: &dyn Stream) -> io::ErrorKind {
+    std::iter::repeat_with(|| stream.write(b"x")).find_map(Result::err).unwrap().kind()
+}
+
 /// Reads so much, and forgets it.
 fn drain(stream: &dyn Stream, mut n: usize) {
     let mut buf = vec![0; 1 << 16];
