@@ -510,6 +510,11 @@ mutant select-unlocks-before-it-queues src/chan/select/mod.rs select::two_channe
     '            unsafe { self.unlock_all() };
             self.lock_all();
             match unsafe { self.park(until) } {'
+mutant select-takes-a-held-lock-for-an-answer src/chan/select/mod.rs select::a_lock \
+    'return self.look_again();' \
+    'self.sort_locks();
+                self.lock_all();
+                return None;'
 mutant select-unlocked-before-armed src/sched/several.rs select \
     'parker.ticket.arm();
             // SAFETY: the caller vouches.
@@ -536,7 +541,7 @@ mutant offer-not-nudged-by-one-that-looked src/chan/core.rs select::a_claim_is_t
     'state.nudge().into_iter().for_each(ready);
                 match' \
     'match'
-mutant offer-not-nudged-by-selects src/chan/select/arm.rs select::an_offer_meets_a_select \
+mutant offer-not-nudged-by-selects src/chan/select/recv.rs select::an_offer_meets_a_select \
     '(state.nudge(), Deadline::NEVER)' \
     '(None, Deadline::NEVER)'
 mutant offer-not-nudged-by-room src/chan/core.rs select::an_offer_meets_room_alone \

@@ -6,8 +6,11 @@
 
 use super::super::error::{RecvError, SendError};
 use super::super::{Receiver, Sender};
-use super::arm::{AnyArm, Arm, Claim, RecvArm, SendArm, Taken};
-use super::{Limit, choose, shuffle};
+use super::arm::{AnyArm, Arm, Taken};
+use super::order::Order;
+use super::recv::RecvArm;
+use super::send::{Claim, SendArm};
+use super::{Limit, choose};
 use std::fmt;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::time::{Duration, Instant};
@@ -142,13 +145,9 @@ impl<'a> Select<'a> {
 
     fn choose(&mut self, limit: Limit) -> Option<SelectedOperation<'_>> {
         let n = self.arms.len();
-        let any = |i: usize| AnyArm(&*self.arms[i]);
-        let run = |arms: &[AnyArm<'_>], order: &mut [u32], locks: &mut [u32]| {
-            if self.biased {
-                order.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
-            } else {
-                shuffle(order);
-            }
+        let any = |i: usize| AnyArm { arm: &*self.arms[i], lock: self.arms[i].lock() };
+        let run = |arms: &[AnyArm<'_>], places: &mut [u32], locks: &mut [u32]| {
+            let order = if self.biased { Order::as_given(places) } else { Order::random(places) };
             choose(arms, order, locks, limit)
         };
         let index = if (1..=INLINE).contains(&n) {
