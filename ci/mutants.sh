@@ -283,18 +283,18 @@ mutant net-waits-past-the-close src/netpoll/desc.rs netdesc::nobody \
     'if false && let Err(ended) = self.check(&state) {
             return Enlisted'
 mutant net-deadline-ignored src/netpoll/desc.rs netdesc::a_deadline_comes \
-    'let until = until.min(state.deadline);
+    'let until = until.min(state.limit());
         Enlisted' \
     'Enlisted'
 mutant net-deadline-not-asked-for src/netpoll/desc.rs netdesc::a_deadline_comes \
     'if self.word.load(Ordering::Relaxed) & FLAGS != 0 {' \
     'if self.word.load(Ordering::Relaxed) & CLOSED != 0 {'
 mutant net-deadline-unsaid src/netpoll/desc.rs netdesc::a_deadline_comes \
-    'self.set(if deadline == Deadline::NEVER { 0 } else { TIMED }, TIMED);' \
-    ''
+    'self.set(if timed { TIMED } else { 0 }, TIMED);' \
+    'let _ = timed;'
 mutant net-deadline-stays src/netpoll/desc.rs netdesc::a_deadline_goes \
-    'state.deadline = deadline;' \
-    'state.deadline = state.deadline.min(deadline);'
+    '|state| state.deadline = deadline)' \
+    '|state| state.deadline = state.deadline.min(deadline))'
 mutant net-told-of-the-deadline-for-the-end src/sched/netpoll.rs netdesc::a_deadline \
     'Wake::Handed | Wake::Retry => Ok(()),' \
     'Wake::Handed => Ok(()),

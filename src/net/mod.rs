@@ -10,6 +10,8 @@
 //! - `close(&self)` closes a socket that others use: whoever waits gets an error of kind
 //!   [`NotConnected`](std::io::ErrorKind::NotConnected). The descriptor's number stays taken until the handle is dropped, so
 //!   nobody's borrowed number ever meets a stranger's file.
+//! - `guard(&self, context)` ties a socket to a [`Context`](crate::sync::Context) while a [`ContextGuard`] lives: when a request is
+//!   cancelled or late, so is what its sockets wait for.
 //!
 //! Host names are looked up by the system's resolver, which blocks its thread; the caller's P goes on with other goroutines.
 //! A current-thread runtime has no other thread, so there they wait until the answer comes: look the name up within
@@ -47,11 +49,13 @@
 mod common;
 mod connect;
 mod fd;
+mod guard;
 mod resolve;
 mod tcp;
 mod udp;
 mod unix;
 
+pub use guard::ContextGuard;
 pub use tcp::{Incoming, TcpListener, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixIncoming, UnixListener, UnixStream};

@@ -4,6 +4,7 @@
 
 mod close;
 mod datagram;
+mod guard;
 mod limits;
 mod listener;
 mod names;
@@ -14,6 +15,7 @@ mod stream;
 
 use crate::util::*;
 use sixtyone::net::{TcpListener, TcpStream, UnixStream};
+use sixtyone::sync::Context;
 use sixtyone::{JoinHandle, Runtime, runtime as api, spawn, task};
 use std::fmt::Debug;
 use std::io::{self, Read, Write};
@@ -91,6 +93,8 @@ trait Stream: Debug + Send + Sync {
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
     fn try_clone(&self) -> io::Result<Arc<dyn Stream>>;
     fn close(&self) -> io::Result<()>;
+    /// Calls `f` while a guard lives.
+    fn within(&self, context: &Context, f: &mut dyn FnMut());
 }
 
 macro_rules! stream {
@@ -138,6 +142,11 @@ macro_rules! stream {
 
             fn close(&self) -> io::Result<()> {
                 self.close()
+            }
+
+            fn within(&self, context: &Context, f: &mut dyn FnMut()) {
+                let _guard = self.guard(context);
+                f();
             }
         }
     };
