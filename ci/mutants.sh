@@ -816,6 +816,9 @@ mutant context-cancel-tells-nobody src/sync/context.rs context::all \
     'one.clock.end();
             let' \
     'let'
+mutant context-watchers-not-told src/sync/context.rs context::a_watcher \
+    'watcher.upgrade().into_iter().for_each(|one| one.canceled())' \
+    'drop(watcher)'
 mutant context-not-release src/sync/context.rs context::a_look \
     'self.end.compare_exchange(GOES_ON, how, Ordering::AcqRel, Ordering::Acquire)' \
     'self.end.compare_exchange(GOES_ON, how, Ordering::Acquire, Ordering::Acquire)'
