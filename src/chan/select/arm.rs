@@ -55,7 +55,7 @@ pub(super) trait Arm {
     unsafe fn pass_on(&self) -> Option<Who>;
 
     /// Waits by itself, without the lock, as the plain operation does. True: it has won; None: it cannot.
-    fn alone(&self, limit: Limit) -> Option<bool>;
+    fn alone(&self, limit: &Limit) -> Option<bool>;
 
     /// Which channel it is: an address to compare.
     fn channel(&self) -> *const ();

@@ -180,7 +180,7 @@ macro_rules! __select {
     };
     (@build $how:ident [$(($kind:ident $arm:ident $args:tt $pat:tt ($body:expr)))*] $limit:tt) => {
         match ($($crate::__select!(@make $kind $args),)* $crate::__select!(@limit $limit)) {
-            ($(ref $arm,)* limit) => {
+            ($(ref $arm,)* ref limit) => {
                 $crate::chan::__private::$how([$($arm.any()),*], limit);
                 $(if $arm.is_chosen() {
                     $crate::__select!(@take $kind $arm $args $pat);

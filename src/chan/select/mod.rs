@@ -52,7 +52,7 @@ use crate::g::waiter::Who;
 use crate::g::{Heir, WaitReason};
 use crate::prim::RawLock;
 use crate::sched::park::{me, ready};
-use crate::sched::several::park_several;
+use crate::sched::several::{park_several, random};
 use crate::sys::clock::Deadline;
 use arm::{AnyArm, Look};
 use order::Order;
@@ -77,8 +77,8 @@ pub enum Limit {
 }
 
 impl Limit {
-    fn deadline(self) -> Deadline {
-        match self {
+    fn deadline(&self) -> Deadline {
+        match *self {
             Limit::Never => Deadline::NEVER,
             Limit::Now => Deadline::PAST,
             Limit::In(time) => Deadline::after(time),
@@ -113,17 +113,24 @@ pub fn nothing() -> ! {
 }
 
 /// Waits for one of the arms, chosen at random among those that are ready. None is chosen: the time is out.
-pub fn select<const N: usize>(arms: [AnyArm<'_>; N], limit: Limit) {
-    choose(&arms, Order::random(&mut [0; N]), &mut [0; N], limit);
+pub fn select<const N: usize>(arms: [AnyArm<'_>; N], limit: &Limit) {
+    choose(&arms, Some(random()), &mut [0; N], &mut [0; N], limit);
 }
 
 /// Likewise, and the first of those that are ready is chosen.
-pub fn select_biased<const N: usize>(arms: [AnyArm<'_>; N], limit: Limit) {
-    choose(&arms, Order::as_given(&mut [0; N]), &mut [0; N], limit);
+pub fn select_biased<const N: usize>(arms: [AnyArm<'_>; N], limit: &Limit) {
+    choose(&arms, None, &mut [0; N], &mut [0; N], limit);
 }
 
-/// The number of the arm that has won; None: the time is out. `locks` is room, for as many as there are arms.
-fn choose(arms: &[AnyArm<'_>], order: Order<'_>, locks: &mut [u32], limit: Limit) -> Option<usize> {
+/// The number of the arm that has won; None: the time is out. The arms' order is what comes of a random number, or as given. `places`
+/// and `locks` are room, each for as many as there are arms.
+fn choose(
+    arms: &[AnyArm<'_>],
+    random: Option<u64>,
+    places: &mut [u32],
+    locks: &mut [u32],
+    limit: &Limit,
+) -> Option<usize> {
     let may_wait = !matches!(limit, Limit::Now);
     if arms.is_empty() {
         if may_wait {
@@ -137,7 +144,7 @@ fn choose(arms: &[AnyArm<'_>], order: Order<'_>, locks: &mut [u32], limit: Limit
     {
         return won.then_some(0);
     }
-    Choice { arms, order, locks, n: 0 }.run(limit)
+    Choice { arms, order: Order::new(random, places), locks, n: 0 }.run(limit)
 }
 
 /// Who has won, and whom to ready.
@@ -155,7 +162,7 @@ struct Choice<'a> {
 
 impl<'a> Choice<'a> {
     /// Steps 1 to 6.
-    fn run(&mut self, limit: Limit) -> Option<usize> {
+    fn run(&mut self, limit: &Limit) -> Option<usize> {
         let mut won = self.first_look();
         let until = if won.is_none() { limit.deadline() } else { Deadline::NEVER };
         let mut woken = None;

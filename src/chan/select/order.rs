@@ -1,8 +1,6 @@
 //! The order in which a select looks at its arms: a random one, each as likely as the others, made only as far as it is asked for.
 #![forbid(unsafe_code)]
 
-use crate::sched::several::random;
-
 /// See the module's head.
 #[derive(Debug)]
 pub(super) struct Order<'a> {
@@ -13,42 +11,35 @@ pub(super) struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
-    /// The arms' own order.
-    #[inline]
-    pub(super) fn as_given(places: &'a mut [u32]) -> Order<'a> {
+    /// A random one, or the arms' own.
+    #[inline(always)]
+    pub(super) fn new(random: Option<u64>, places: &'a mut [u32]) -> Order<'a> {
         places.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
-        Order { made: places.len(), places, seed: 0 }
-    }
-
-    /// A random one.
-    #[inline]
-    pub(super) fn random(places: &'a mut [u32]) -> Order<'a> {
-        Order { made: 0, seed: random(), ..Order::as_given(places) }
+        Order { made: if random.is_some() { 0 } else { places.len() }, places, seed: random.unwrap_or(0) }
     }
 
     /// The arm that comes after `k` others, about all of which somebody has asked.
-    #[inline]
+    #[inline(always)]
     pub(super) fn at(&mut self, k: usize) -> usize {
-        if k == self.made {
-            self.make_next();
+        if k < self.made {
+            return self.places[k] as usize;
         }
-        self.places[k] as usize
-    }
-
-    /// Draws one of those that are left: by the seed's upper half, which a congruential generator's step makes anew.
-    #[inline]
-    fn make_next(&mut self) {
-        let left = (self.places.len() - self.made) as u64;
-        let drawn = (self.seed >> 32) * left >> 32;
-        self.places.swap(self.made, self.made + drawn as usize);
+        // One of those that are left, by the seed's upper half; a congruential generator's step makes that anew.
+        let left = (self.places.len() - k) as u64;
+        let drawn = k + ((self.seed >> 32) * left >> 32) as usize;
+        let next = self.places[drawn];
+        self.places[drawn] = self.places[k];
+        self.places[k] = next;
         self.made += 1;
         self.seed = self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        next as usize
     }
 }
 
 #[cfg(all(test, not(sixtyone_loom)))]
 mod tests {
     use super::*;
+    use crate::sched::several::random;
     use std::collections::HashMap;
 
     fn all<const N: usize>(mut order: Order<'_>) -> [usize; N] {
@@ -59,7 +50,7 @@ mod tests {
     fn every_order_is_as_likely() {
         let mut seen = HashMap::new();
         for _ in 0..24_000 {
-            *seen.entry(all::<4>(Order::random(&mut [0; 4]))).or_insert(0) += 1;
+            *seen.entry(all::<4>(Order::new(Some(random()), &mut [0; 4]))).or_insert(0) += 1;
         }
         assert_eq!(seen.len(), 24);
         assert!(seen.values().all(|n| (800..1200).contains(n)), "{seen:?}");
@@ -68,13 +59,13 @@ mod tests {
     #[test]
     fn it_has_each_once_and_stays() {
         let mut places = [0; 100];
-        let mut order = Order::random(&mut places);
+        let mut order = Order::new(Some(random()), &mut places);
         let first: Vec<usize> = (0..100).map(|k| order.at(k)).collect();
         let again: Vec<usize> = (0..100).map(|k| order.at(k)).collect();
         assert_eq!(first, again);
         let mut sorted = first.clone();
         sorted.sort_unstable();
         assert!(sorted.into_iter().eq(0..100) && !first.is_sorted());
-        assert_eq!(all::<4>(Order::as_given(&mut [7; 4])), [0, 1, 2, 3]);
+        assert_eq!(all::<4>(Order::new(None, &mut [7; 4])), [0, 1, 2, 3]);
     }
 }

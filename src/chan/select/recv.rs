@@ -141,7 +141,7 @@ impl<T> Arm for RecvArm<'_, T> {
         None
     }
 
-    fn alone(&self, limit: Limit) -> Option<bool> {
+    fn alone(&self, limit: &Limit) -> Option<bool> {
         let got = match self.source {
             Source::Senders(shared) => shared.chan.recv_until(|| limit.deadline()).map(|value| {
                 self.write(value);

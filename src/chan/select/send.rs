@@ -77,7 +77,7 @@ impl<T> Arm for SendArm<'_, T> {
         unsafe { state(self.chan).pass_on(self.chan.cap) }
     }
 
-    fn alone(&self, _limit: Limit) -> Option<bool> {
+    fn alone(&self, _limit: &Limit) -> Option<bool> {
         None
     }
 
