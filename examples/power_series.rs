@@ -152,7 +152,9 @@ impl Reader {
 
     /// Answers, if that can be done. True: it waits for a coefficient that nobody has asked for yet.
     fn serve(&mut self) -> bool {
-        if self.waits && let Some(coefficient) = self.behind.pop_front() {
+        if self.waits
+            && let Some(coefficient) = self.behind.pop_front()
+        {
             // It may have gone; its next demand says so.
             let _gone = self.source.answer.send(coefficient);
             self.waits = false;

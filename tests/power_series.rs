@@ -51,7 +51,9 @@ fn more_and_fewer() {
     let wanted = factorials.map(|n| if n == 1 { "1".to_owned() } else { format!("1/{n}") });
     assert!(exp[0] == "1" && exp[1..].iter().cloned().eq(wanted), "{exp:?}");
     let one = run(&["1"], "2");
-    assert!(one.lines().all(|line| line.ends_with(": 1") || line.ends_with(": 0") || line.starts_with("All")));
+    assert!(
+        one.lines().all(|line| line.ends_with(": 1") || line.ends_with(": 0") || line.starts_with("All"))
+    );
 }
 
 /// Past 128 bits a series ends, and the others do not.

@@ -150,9 +150,9 @@ impl<S> Drop for ContextGuard<'_, S> {
             self.context.unwatch(place);
         }
         // Dropped when the lock is released.
-        let _ours: Vec<_> = self.bounds.change(|state| {
-            state.contexts.extract_if(.., |(number, _)| *number == self.number).collect()
-        });
+        let _ours: Vec<_> = self
+            .bounds
+            .change(|state| state.contexts.extract_if(.., |(number, _)| *number == self.number).collect());
     }
 }
 

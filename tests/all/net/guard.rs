@@ -238,11 +238,13 @@ fn a_leaked_guard_does_not_bind_strangers() {
 fn cancels_race_with_data() {
     fn race(rounds: u64) {
         let (a, b) = UnixStream::pair().unwrap();
-        let ((go, goes), (went, gone)) = (sixtyone::chan::unbuffered::<(u64, Context)>(), sixtyone::chan::unbuffered());
+        let ((go, goes), (went, gone)) =
+            (sixtyone::chan::unbuffered::<(u64, Context)>(), sixtyone::chan::unbuffered());
         let writes = start(move || {
             let mut random = Random(61);
             for (i, request) in goes.iter() {
-                let (until, first) = (Instant::now() + Duration::from_micros(random.below(60)), random.below(2));
+                let (until, first) =
+                    (Instant::now() + Duration::from_micros(random.below(60)), random.below(2));
                 while Instant::now() < until {
                     sixtyone::yield_now();
                 }
