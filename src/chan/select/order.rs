@@ -26,10 +26,9 @@ impl<'a> Order<'a> {
         }
         // One of those that are left, by the seed's upper half; a congruential generator's step makes that anew.
         let left = (self.places.len() - k) as u64;
-        let drawn = k + ((self.seed >> 32) * left >> 32) as usize;
+        let drawn = k + (((self.seed >> 32) * left) >> 32) as usize;
         let next = self.places[drawn];
-        self.places[drawn] = self.places[k];
-        self.places[k] = next;
+        self.places[drawn] = std::mem::replace(&mut self.places[k], next);
         self.made += 1;
         self.seed = self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         next as usize
