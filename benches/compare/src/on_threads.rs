@@ -1,5 +1,6 @@
 //! Plain threads of the OS with std's locks and crossbeam's channels, in what they can be compared in. They have all cores,
 //! however many Ps the others have.
+#![expect(clippy::disallowed_types, reason = "plain threads have std's locks")]
 
 use crate::work::*;
 use crossbeam_channel::{Receiver, Sender, bounded, select};

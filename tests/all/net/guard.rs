@@ -124,7 +124,7 @@ fn own_limits_stay() {
 fn the_first_of_several_to_end_ends_all() {
     everywhere(|| {
         let (a, b) = UnixStream::pair().unwrap();
-        let read = || (&a).read(&mut [0; 8]);
+        let read = || a.read(&mut [0; 8]);
         let (outer, inner) = (Context::background(), Context::background());
         let first = a.guard(&outer);
         let second = a.guard(&inner);
@@ -134,7 +134,7 @@ fn the_first_of_several_to_end_ends_all() {
         drop(second);
         assert_eq!(failed(read()), CANCELED, "bound once more");
         drop(twice);
-        (&b).write_all(b"x").unwrap();
+        b.write_all(b"x").unwrap();
         assert_eq!(read().unwrap(), 1);
         let late = a.guard(&within(10));
         assert_eq!(failed(read()), EXCEEDED);
@@ -142,7 +142,7 @@ fn the_first_of_several_to_end_ends_all() {
         assert_eq!(failed(read()), EXCEEDED);
         drop(late);
         outer.cancel();
-        (&b).write_all(b"x").unwrap();
+        b.write_all(b"x").unwrap();
         assert_eq!(read().unwrap(), 1);
     });
 }
@@ -206,9 +206,9 @@ fn a_guard_is_a_stream() {
         request.cancel();
         assert_eq!(failed(mine.write_all(b"x")), CANCELED);
         assert_eq!(failed(mine.flush().and(theirs.read_exact(&mut word))), CANCELED);
-        (&other).write_all(b"world").unwrap();
+        other.write_all(b"world").unwrap();
         drop(theirs);
-        (&b).read_exact(&mut word).unwrap();
+        b.read_exact(&mut word).unwrap();
         assert_eq!(&word, b"world");
     });
 }
@@ -224,9 +224,9 @@ fn a_leaked_guard_does_not_bind_strangers() {
             drop((a, b));
             // The number is free again.
             let (a, b) = UnixStream::pair().unwrap();
-            let reads = start_waiting(move || (&a).read(&mut [0]).unwrap());
+            let reads = start_waiting(move || a.read(&mut [0]).unwrap());
             request.cancel();
-            (&b).write_all(b"x").unwrap();
+            b.write_all(b"x").unwrap();
             assert_eq!(reads.join(), 1);
         }
     });
@@ -249,7 +249,7 @@ fn cancels_race_with_data() {
                     sixtyone::yield_now();
                 }
                 let both: [&dyn Fn(); 2] =
-                    [&|| (&b).write_all(&u64::to_le_bytes(i)).unwrap(), &|| Context::cancel(&request)];
+                    [&|| b.write_all(&u64::to_le_bytes(i)).unwrap(), &|| Context::cancel(&request)];
                 both[first as usize]();
                 both[1 - first as usize]();
                 went.send(()).unwrap();
@@ -269,7 +269,7 @@ fn cancels_race_with_data() {
                 Err(e) => {
                     assert_eq!(failed::<()>(Err(e)), CANCELED);
                     drop(guard);
-                    (&a).read_exact(&mut word).unwrap();
+                    a.read_exact(&mut word).unwrap();
                     late += 1;
                 }
             }
@@ -312,7 +312,7 @@ fn guards_that_come_and_go_lose_nothing() {
             .collect();
         let writes = start(move || {
             for i in 0..all {
-                (&b).write_all(&i.to_le_bytes()).unwrap();
+                b.write_all(&i.to_le_bytes()).unwrap();
                 if i % 16 == 0 {
                     sixtyone::yield_now();
                 }
@@ -321,7 +321,7 @@ fn guards_that_come_and_go_lose_nothing() {
         for i in 0..all {
             let (mut word, mut n) = ([0; 8], 0);
             while n < 8 {
-                match (&*a).read(&mut word[n..]) {
+                match (*a).read(&mut word[n..]) {
                     Ok(some) => n += some,
                     Err(e) => {
                         assert!([TimedOut, ConnectionAborted].contains(&e.kind()), "{e:?}");
@@ -334,7 +334,7 @@ fn guards_that_come_and_go_lose_nothing() {
         done.store(true, Ordering::Relaxed);
         binds.into_iter().for_each(Started::join);
         writes.join();
-        assert_eq!((&*a).read(&mut [0]).unwrap(), 0, "the end, and no error");
+        assert_eq!((*a).read(&mut [0]).unwrap(), 0, "the end, and no error");
     }
     over_procs(|_| race(rounds(20_000)));
     watched(|| current_thread().run(|| race(rounds(5_000))));
