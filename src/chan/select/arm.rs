@@ -89,7 +89,7 @@ pub(super) enum Taken {
     Nothing,
 }
 
-/// An arm, for those who cannot name what it is, and its [`lock`](Arm::lock).
+/// An arm, for those who cannot name what it is, and its lock.
 #[derive(Clone, Copy)]
 pub struct AnyArm<'x> {
     pub(super) arm: &'x (dyn Arm + 'x),
