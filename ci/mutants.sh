@@ -289,18 +289,18 @@ mutant net-waits-past-the-close src/netpoll/desc.rs netdesc::nobody \
     'if false && let Err(ended) = self.check(&state) {
             return Enlisted'
 mutant net-deadline-ignored src/netpoll/desc.rs netdesc::a_deadline_comes \
-    'let until = until.min(state.deadline);
+    'let until = until.min(state.limit());
         Enlisted' \
     'Enlisted'
 mutant net-deadline-not-asked-for src/netpoll/desc.rs netdesc::a_deadline_comes \
     'if self.word.load(Ordering::Relaxed) & FLAGS != 0 {' \
     'if self.word.load(Ordering::Relaxed) & CLOSED != 0 {'
 mutant net-deadline-unsaid src/netpoll/desc.rs netdesc::a_deadline_comes \
-    'self.set(if deadline == Deadline::NEVER { 0 } else { TIMED }, TIMED);' \
-    ''
+    'self.set(if timed { TIMED } else { 0 }, TIMED);' \
+    'let _ = timed;'
 mutant net-deadline-stays src/netpoll/desc.rs netdesc::a_deadline_goes \
-    'state.deadline = deadline;' \
-    'state.deadline = state.deadline.min(deadline);'
+    '|state| state.deadline = deadline)' \
+    '|state| state.deadline = state.deadline.min(deadline))'
 mutant net-told-of-the-deadline-for-the-end src/sched/netpoll.rs netdesc::a_deadline \
     'Wake::Handed | Wake::Retry => Ok(()),' \
     'Wake::Handed => Ok(()),
@@ -516,6 +516,11 @@ mutant select-unlocks-before-it-queues src/chan/select/mod.rs select::two_channe
     '            unsafe { self.unlock_all() };
             self.lock_all();
             match unsafe { self.park(until) } {'
+mutant select-takes-a-held-lock-for-an-answer src/chan/select/mod.rs select::a_lock \
+    'return self.look_again();' \
+    'self.sort_locks();
+                self.lock_all();
+                return None;'
 mutant select-unlocked-before-armed src/sched/several.rs select \
     'parker.ticket.arm();
             // SAFETY: the caller vouches.
@@ -542,7 +547,7 @@ mutant offer-not-nudged-by-one-that-looked src/chan/core.rs select::a_claim_is_t
     'state.nudge().into_iter().for_each(ready);
                 match' \
     'match'
-mutant offer-not-nudged-by-selects src/chan/select/arm.rs select::an_offer_meets_a_select \
+mutant offer-not-nudged-by-selects src/chan/select/recv.rs select::an_offer_meets_a_select \
     '(state.nudge(), Deadline::NEVER)' \
     '(None, Deadline::NEVER)'
 mutant offer-not-nudged-by-room src/chan/core.rs select::an_offer_meets_room_alone \
@@ -826,6 +831,9 @@ mutant context-cancel-tells-nobody src/sync/context.rs context::all \
     'one.clock.end();
             let' \
     'let'
+mutant context-watchers-not-told src/sync/context.rs context::a_watcher \
+    'watcher.upgrade().into_iter().for_each(|one| one.canceled())' \
+    'drop(watcher)'
 mutant context-not-release src/sync/context.rs context::a_look \
     'self.end.compare_exchange(GOES_ON, how, Ordering::AcqRel, Ordering::Acquire)' \
     'self.end.compare_exchange(GOES_ON, how, Ordering::Acquire, Ordering::Acquire)'

@@ -301,6 +301,15 @@ impl RawLock {
         }
     }
 
+    /// Likewise, but in any order: if somebody holds it the answer is false.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn try_lock_beside(&self) -> bool {
+        #[cfg(all(debug_assertions, not(sixtyone_loom)))]
+        crate::sys::tls::rank_shared(self.rank as u8);
+        self.take()
+    }
+
     #[inline(always)]
     fn take(&self) -> bool {
         // ORDER: pairs with `unlock`.

@@ -323,7 +323,7 @@ impl<T> Chan<T> {
                     other.into_iter().for_each(ready);
                     return end;
                 }
-                (*node.as_ptr()).renew(me());
+                Waiter::renew(node, me());
                 state.nudge().into_iter().for_each(ready);
                 match self.wait_in(state, |state| &mut state.receivers, node, WaitReason::ChanReceive, until)
                 {

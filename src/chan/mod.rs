@@ -43,6 +43,8 @@ pub(crate) use timer::TimerChan;
 /// What `select!` expands to.
 #[doc(hidden)]
 pub mod __private {
-    pub use super::select::arm::{AnyArm, Claim, RecvArm, SendArm};
+    pub use super::select::arm::AnyArm;
+    pub use super::select::recv::RecvArm;
+    pub use super::select::send::{Claim, SendArm};
     pub use super::select::{Limit, nothing, select, select_biased};
 }

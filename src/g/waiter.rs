@@ -8,6 +8,7 @@
 //! One who waits for several things has a node in each of their queues. Who wins him with something for him marks the node by
 //! which he did ([`Waiter::won`]); the others he unlinks himself, each under its lock. One who is told to look again may leave
 //! his nodes where they are, so that he keeps his places, and [renews](Waiter::renew) them before he waits again.
+#![expect(unsafe_code, reason = "renews nodes that others have pointers to")]
 
 use super::Gp;
 use super::parker::Parker;
@@ -70,11 +71,18 @@ impl Waiter {
         Waiter { links: RaceCell::new(Links::default()), who, epoch, slot, won }
     }
 
-    /// For another wait, in the same place. By the owner, who does not wait, under its queue's lock.
-    pub(crate) fn renew(&mut self, who: Who) {
-        self.who = who;
-        self.epoch = who.ticket().epoch();
-        self.won = RaceCell::new(false);
+    /// For another wait, in the same place.
+    ///
+    /// # Safety
+    /// By the owner, who does not wait, under its queue's lock.
+    pub(crate) unsafe fn renew(node: NonNull<Waiter>, who: Who) {
+        let node = node.as_ptr();
+        // SAFETY: the caller vouches: nobody reads it meanwhile. Others have pointers to it, so no `&mut` to all of it is made.
+        unsafe {
+            (*node).who = who;
+            (*node).epoch = who.ticket().epoch();
+            *(*node).won.get_mut() = false;
+        }
     }
 
     /// Tries to win the right to wake this waiter. Under its queue's lock.

@@ -2,9 +2,10 @@
 
 use super::model;
 use crate::prim::{RaceCell, clock};
-use crate::sync::{Context, ContextError};
+use crate::sync::{Context, ContextError, Watcher};
 use loom::thread;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 fn waits(ctx: Context) -> thread::JoinHandle<Option<ContextError>> {
@@ -100,5 +101,35 @@ fn a_child_goes_as_its_parent_is_cancelled() {
         });
         root.cancel();
         assert_eq!(other.join().unwrap(), Some(ContextError::Canceled));
+    });
+}
+
+struct Told(AtomicBool);
+
+impl Watcher for Told {
+    fn canceled(&self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// Who asks to be told as the cancel comes, and then looks, is told or sees it; once told no more, others' places are their own.
+#[test]
+fn a_watcher_hears_of_the_cancel() {
+    model(3, || {
+        let (ctx, told) = (Context::background(), Arc::new(Told(AtomicBool::new(false))));
+        let other = thread::spawn({
+            let (ctx, told) = (ctx.clone(), Arc::clone(&told));
+            move || {
+                let watcher: Weak<Told> = Arc::downgrade(&told);
+                let place = ctx.watch(watcher);
+                let seen = ctx.err().is_some();
+                (place, seen)
+            }
+        });
+        ctx.cancel();
+        let (place, seen) = other.join().unwrap();
+        assert!(seen || told.0.load(Relaxed));
+        place.into_iter().for_each(|place| ctx.unwatch(place));
+        assert_eq!(ctx.with_cancel().err(), Some(ContextError::Canceled));
     });
 }

@@ -66,6 +66,21 @@ fn two_channels_are_ready_at_once() {
     });
 }
 
+/// Somebody holds a channel's lock as the select comes: that says nothing, it has to look again.
+#[test]
+fn a_lock_that_is_held_is_no_answer() {
+    model(3, || {
+        let count = Arc::new(Count::default());
+        let ((_a, from_a), (b, from_b)) = (chan::unbuffered::<()>(), chan::unbuffered());
+        let sender = sends(&b, &count, 1);
+        let got = crate::select_biased! { recv(from_a) -> _ => unreachable!(), recv(from_b) -> n => open(n) };
+        assert_eq!(got, Some(1));
+        assert!(sender.join().unwrap());
+        drop((b, from_b));
+        count.check();
+    });
+}
+
 /// One is taken, and the select is gone: the loser's node is in nobody's way.
 #[test]
 fn the_loser_is_forgotten() {

@@ -42,6 +42,24 @@ macro_rules! socket {
                 self.fd.close()
             }
 
+            /// Binds the socket to a context for as long as the guard lives: when the context has ended, what waits on this handle
+            /// fails, and what comes later. See [`ContextGuard`].
+            ///
+            /// ```
+            /// # use sixtyone::net::UdpSocket;
+            /// # use sixtyone::sync::Context;
+            /// # use std::time::Duration;
+            /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+            /// let request = Context::background().with_timeout(Duration::from_millis(5));
+            /// let error = socket.guard(&request).recv_from(&mut [0]).unwrap_err();
+            /// assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+            /// assert_eq!(error.to_string(), "context deadline exceeded");
+            /// # std::io::Result::Ok(())
+            /// ```
+            pub fn guard(&self, context: &Context) -> ContextGuard<'_, $name> {
+                ContextGuard::new(self, self.fd.bounds(), context)
+            }
+
             /// The error that the system keeps for this socket, if there is one; it is forgotten then.
             ///
             /// # Errors

@@ -5,6 +5,7 @@
 //! [`netpoll::desc`](crate::netpoll::desc).
 #![forbid(unsafe_code)]
 
+use super::guard::Bounds;
 use crate::netpoll::desc::{Desc, Ended, Events};
 use crate::netpoll::table;
 use crate::sched::netpoll::{perform, perform_read, register, set_deadline, verdict, wait, wake_all};
@@ -14,6 +15,7 @@ use crate::sys::sock::{self, Direction};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long a thread waits that nobody can wake.
@@ -30,6 +32,8 @@ pub(super) struct Fd<T: AsFd> {
     desc: &'static Desc,
     /// What would have to wait fails instead.
     nonblocking: AtomicBool,
+    /// None: it never was bound to a context.
+    bounds: OnceLock<Arc<Bounds>>,
 }
 
 impl<T: AsFd> Fd<T> {
@@ -38,7 +42,7 @@ impl<T: AsFd> Fd<T> {
         sock::prepare_to_kill()?;
         let desc = table::desc(io.as_fd().as_raw_fd())?;
         desc.renew(io.as_fd());
-        Ok(Fd { io: Some(io), desc, nonblocking: AtomicBool::new(false) })
+        Ok(Fd { io: Some(io), desc, nonblocking: AtomicBool::new(false), bounds: OnceLock::new() })
     }
 
     pub(super) fn get(&self) -> &T {
@@ -53,6 +57,9 @@ impl<T: AsFd> Fd<T> {
     }
 
     fn let_go(&self, io: &T) {
+        if let Some(bounds) = self.bounds.get() {
+            bounds.forget_socket();
+        }
         self.desc.retire(io.as_fd());
         // Nobody waits any more; what threads had to wake them is closed.
         self.desc.wake_threads();
@@ -84,12 +91,13 @@ impl<T: AsFd> Fd<T> {
             return self.read(op);
         }
         let direction = Direction::Read;
-        perform_read(
+        let result = perform_read(
             self.desc.side(direction),
             len,
             || op(self.get()),
             |events, until| self.wait(direction, events, until),
-        )
+        );
+        result.map_err(|error| self.explain(error))
     }
 
     /// Does what writes. Blocks.
@@ -106,16 +114,34 @@ impl<T: AsFd> Fd<T> {
         until: Deadline,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        perform(
+        let result = perform(
             self.desc.side(direction),
             until,
             || op(self.get()),
             |events, until| self.wait(direction, events, until),
-        )
+        );
+        result.map_err(|error| self.explain(error))
+    }
+
+    /// What binds it to contexts.
+    pub(super) fn bounds(&self) -> &Arc<Bounds> {
+        self.bounds.get_or_init(|| Bounds::new(self.desc))
+    }
+
+    /// Who has run out of time may have done so by a context.
+    fn explain(&self, error: io::Error) -> io::Error {
+        match self.bounds.get() {
+            Some(bounds) if error.kind() == ErrorKind::TimedOut => bounds.explain(error),
+            _ => error,
+        }
     }
 
     /// Does what writes, but when it would block no event tells when it would not. Blocks.
-    pub(super) fn write_by_trying<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+    pub(super) fn write_by_trying<R>(&self, op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        self.try_until_it_does(op).map_err(|error| self.explain(error))
+    }
+
+    fn try_until_it_does<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         let side = self.desc.side(Direction::Write);
         let mut limit = None;
         let [mut pause, longest] = TRY_AGAIN;

@@ -10,6 +10,8 @@
 //! - `close(&self)` closes a socket that others use: whoever waits gets an error of kind
 //!   [`NotConnected`](std::io::ErrorKind::NotConnected). The descriptor's number stays taken until the handle is dropped, so
 //!   nobody's borrowed number ever meets a stranger's file.
+//! - `guard(&self, context)` ties a socket to a [`Context`](crate::sync::Context) while a [`ContextGuard`] lives: when a request is
+//!   cancelled or late, so is what its sockets wait for.
 //!
 //! What is different: a handle's limits and its `set_nonblocking` are its own, not shared with those that `try_clone` has made.
 //! And `TcpListener` asks for a longer backlog.
@@ -56,11 +58,13 @@
 mod common;
 mod connect;
 mod fd;
+mod guard;
 mod resolve;
 mod tcp;
 mod udp;
 mod unix;
 
+pub use guard::ContextGuard;
 pub use tcp::{Incoming, TcpListener, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixIncoming, UnixListener, UnixStream};

@@ -4,7 +4,9 @@
 
 use super::common::{EXHAUSTED, all_limits, as_in_std, is_exhaustion, listener, read_limits, socket, stream};
 use super::fd::Fd;
+use super::guard::ContextGuard;
 use super::{connect, resolve};
+use crate::sync::Context;
 use crate::sys::clock::Deadline;
 use crate::sys::sock::{self, Direction};
 use crate::time::sleep;

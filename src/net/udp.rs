@@ -4,7 +4,9 @@
 
 use super::common::{all_limits, as_in_std, read_limits, socket};
 use super::fd::Fd;
+use super::guard::ContextGuard;
 use super::resolve;
+use crate::sync::Context;
 use crate::sys::sock::Direction;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};

@@ -4,6 +4,8 @@
 use super::common::{EXHAUSTED, all_limits, as_in_std, is_exhaustion, listener, read_limits, socket, stream};
 use super::connect;
 use super::fd::Fd;
+use super::guard::ContextGuard;
+use crate::sync::Context;
 use crate::sys::sock::{self, Direction};
 use crate::time::sleep;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};

@@ -2,7 +2,7 @@
 //!
 //! It has two *sides*, one for reading (or accepting) and one for writing (or connecting). A side is a queue of those who wait, and
 //! a word: how many events there were, ODD (one of them was of an end, an error or urgent data), TIMED (no wait lasts longer than
-//! the deadline) and CLOSED (nobody waits any more).
+//! the deadline, or the bound) and CLOSED (nobody waits any more).
 //!
 //! Protocol:
 //! 1. [`Side::begin`] says how many events there were so far; then the operation. `WouldBlock`: the descriptor is
@@ -11,7 +11,7 @@
 //! 2. The poller tells of an event: [`Side::happened`] counts it, and wins the first waiter, which is readied.
 //! 3. Who was woken tries again. If the outcome is anything but `WouldBlock` there may be more: it wakes the next
 //!    ([`Side::next_waiter`]), since one event may be good for several (a listener's backlog).
-//! 4. A deadline that is moved, and a close, wake all; a deadline that passes is the timer's or the thread's own business.
+//! 4. A deadline or a bound that is moved, and a close, wake all; a deadline that passes is the timer's or the thread's own business.
 //!
 //! Why no event is lost: one that an operation did not see is counted after its `begin`, whether that is before it enlists, which is
 //! noticed under the lock, or when it is in the queue. Of several for whom one event is good those in the queue hear of it
@@ -63,7 +63,7 @@ pub(crate) struct Events(u32);
 pub(crate) enum Ended {
     /// The descriptor's owner has closed it.
     Closed,
-    /// The deadline has passed.
+    /// The deadline has passed, or the bound.
     TimedOut,
 }
 
@@ -90,8 +90,17 @@ pub(crate) struct Side {
 struct State {
     queue: WaitQueue,
     deadline: Deadline,
+    /// A second deadline, of whoever has the descriptor bound to more than itself.
+    bound: Deadline,
     /// How long an operation may take.
     timeout: Option<Duration>,
+}
+
+impl State {
+    /// No wait lasts longer.
+    fn limit(&self) -> Deadline {
+        self.deadline.min(self.bound)
+    }
 }
 
 /// What becomes of who would wait.
@@ -107,14 +116,15 @@ pub(crate) enum Enlisted<'a> {
 
 impl Side {
     pub(crate) fn new() -> Side {
-        let state = State { queue: WaitQueue::new(), deadline: Deadline::NEVER, timeout: None };
+        let (queue, never) = (WaitQueue::new(), Deadline::NEVER);
+        let state = State { queue, deadline: never, bound: never, timeout: None };
         Side { word: AtomicU32::new(0), emptied: AtomicU32::new(NEVER), state: Lock::new(Rank::Wait, state) }
     }
 
     /// Of a new descriptor: as if nothing had ever been.
     fn renew(&self) {
         let mut state = self.state.lock();
-        (state.deadline, state.timeout) = (Deadline::NEVER, None);
+        (state.deadline, state.bound, state.timeout) = (Deadline::NEVER, Deadline::NEVER, None);
         self.set(0, FLAGS | ODD);
         self.emptied.store(NEVER, Ordering::Relaxed);
     }
@@ -154,7 +164,7 @@ impl Side {
         if self.is_closed() {
             return Err(Ended::Closed);
         }
-        if state.deadline.has_passed() {
+        if state.limit().has_passed() {
             return Err(Ended::TimedOut);
         }
         Ok(())
@@ -196,7 +206,7 @@ impl Side {
         }
         // SAFETY: the caller vouches.
         unsafe { state.queue.push_back(node) };
-        let until = until.min(state.deadline);
+        let until = until.min(state.limit());
         Enlisted::Waits(LockGuard::into_raw(state), until)
     }
 
@@ -204,7 +214,7 @@ impl Side {
     pub(crate) fn may_wait(&self, until: Deadline) -> Result<Deadline, Ended> {
         let state = self.state.lock();
         self.check(&state)?;
-        Ok(until.min(state.deadline))
+        Ok(until.min(state.limit()))
     }
 
     /// A waiter gave up.
@@ -242,9 +252,20 @@ impl Side {
     /// Moves the deadline, or takes it away. All that wait are won, for the caller to ready, and wait again.
     #[must_use]
     pub(crate) fn set_deadline(&self, deadline: Deadline) -> Vec<Who> {
+        self.change_limit(|state| state.deadline = deadline)
+    }
+
+    /// Likewise the bound, which stands beside the deadline.
+    #[must_use]
+    pub(crate) fn set_bound(&self, bound: Deadline) -> Vec<Who> {
+        self.change_limit(|state| state.bound = bound)
+    }
+
+    fn change_limit(&self, change: impl FnOnce(&mut State)) -> Vec<Who> {
         let mut state = self.state.lock();
-        state.deadline = deadline;
-        self.set(if deadline == Deadline::NEVER { 0 } else { TIMED }, TIMED);
+        change(&mut state);
+        let timed = state.limit() != Deadline::NEVER;
+        self.set(if timed { TIMED } else { 0 }, TIMED);
         claim_all(&mut state, Wake::Retry)
     }
 

@@ -209,6 +209,14 @@ pub(crate) fn set_deadline(side: &Side, deadline: Deadline) {
     side.set_deadline(deadline).into_iter().for_each(ready);
 }
 
+/// Moves the bound of both sides; who waits waits again, until then. Plain threads, too.
+pub(crate) fn set_bound(desc: &Desc, bound: Deadline) {
+    for direction in [Direction::Read, Direction::Write] {
+        desc.side(direction).set_bound(bound).into_iter().for_each(ready);
+    }
+    desc.wake_threads();
+}
+
 /// Wakes all who wait: it is closed.
 pub(crate) fn wake_all(side: &Side) {
     side.claim_all(Wake::Closed).into_iter().for_each(ready);

@@ -36,6 +36,8 @@ pub(crate) struct P {
     /// took it off; and by who takes the P from it.
     pub(crate) holder: AtomicU32,
     pub(crate) stats: Stats,
+    /// The number that [`P::draw`] draws next.
+    seed: AtomicU64,
     own: UnsafeCell<Own>,
 }
 
@@ -89,12 +91,14 @@ pub(crate) fn fresh_id() -> u64 {
 impl P {
     pub(crate) fn new(index: u32, class: Class, seed: u64) -> P {
         let (lrq, thieves) = Local::new();
+        let mut rng = Rng::new(seed, index);
+        let first = rng.next();
         let own = Own {
             lrq,
             slice: 0,
             kick_at: (0, 0),
             crumbs: false,
-            rng: Rng::new(seed, index),
+            rng,
             gs: Vec::with_capacity(CACHE),
             stacks: Vec::with_capacity(CACHE),
             class,
@@ -108,8 +112,18 @@ impl P {
             timers_due: AtomicBool::new(false),
             holder: AtomicU32::new(0),
             stats: Stats::default(),
+            seed: AtomicU64::new(first),
             own: UnsafeCell::new(own),
         }
+    }
+
+    /// A number for the goroutine that runs here, from a congruential generator: its upper half is random enough, and it is there
+    /// at once. (The P may be another's by now. Then two may draw the same number.)
+    #[inline]
+    pub(crate) fn draw(&self) -> u64 {
+        let drawn = self.seed.load(Ordering::Relaxed);
+        self.seed.store(drawn.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(1), Ordering::Relaxed);
+        drawn
     }
 
     /// Whether somebody else's work can be found here: `next` apart.

@@ -8,7 +8,7 @@
 #![expect(unsafe_code, reason = "switches stacks; releases locks on the parked one's behalf")]
 
 use super::m::{Action, M};
-use super::p::Rng;
+use super::p::{P, Rng};
 use super::park::{arrive, leave, note, sleep};
 use crate::g::parker::Asleep;
 use crate::g::ticket::Wake;
@@ -68,12 +68,12 @@ pub(crate) unsafe fn park_several(
     }
 }
 
-/// A random number, from the P's source if there is one. In a model always the same.
+/// A random number, whose upper half is good; from the P's source if there is one. In a model always the same.
 pub(crate) fn random() -> u64 {
     static THREADS: AtomicU64 = AtomicU64::new(0);
     if !REAL {
         return 0;
     }
-    let of_p = M::current().and_then(|m| m.with_p(|p| p.map(|p| p.own().rng.next())));
+    let of_p = M::current().and_then(M::peek).map(P::draw);
     of_p.unwrap_or_else(|| Rng::new(THREADS.fetch_add(1, Ordering::Relaxed), 0).next())
 }

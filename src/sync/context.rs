@@ -5,7 +5,7 @@
 //!
 //! - A *deadline* is no event: a child's is the earlier one of its own and its parent's, and whoever asks looks at the clock. `done` is a
 //!   channel on which the clock closes ([`TimerChan::ending`]): who waits on it brings the clock. So a context costs no timer.
-//! - A *cancel* walks down the tree, and says so to each one's channel.
+//! - A *cancel* walks down the tree, and says so to each one's channel, and to each [`Watcher`], who has a place among the children.
 //!
 //! How one has ended is a word, written once: by the cancel, or by who first sees that the deadline has passed. So what
 //! [`err`](Context::err) has said it says for ever.
@@ -93,14 +93,26 @@ struct Parent {
 
 const NOWHERE: usize = usize::MAX;
 
+/// Who is told of a cancel by a call, because nobody waits for it.
+pub(crate) trait Watcher: Send + Sync {
+    /// The context has been cancelled. Called by who cancels it, under no lock.
+    fn canceled(&self);
+}
+
+/// What has a place in a context.
+enum Child {
+    Context(Weak<Inner>),
+    Watcher(Weak<dyn Watcher>),
+}
+
 #[derive(Default)]
 struct Children {
-    places: Vec<Option<Weak<Inner>>>,
+    places: Vec<Option<Child>>,
     free: Vec<usize>,
 }
 
 impl Children {
-    fn enter(&mut self, child: Weak<Inner>) -> usize {
+    fn enter(&mut self, child: Child) -> usize {
         let place = self.free.pop().unwrap_or(self.places.len());
         if place == self.places.len() {
             self.places.push(None);
@@ -110,7 +122,7 @@ impl Children {
     }
 
     /// Nothing, if all have been taken out since.
-    fn leave(&mut self, place: usize) -> Option<Weak<Inner>> {
+    fn leave(&mut self, place: usize) -> Option<Child> {
         let child = self.places.get_mut(place)?.take();
         self.free.push(place);
         child
@@ -204,7 +216,7 @@ impl Context {
             let mut children = parent.children.lock();
             let ended = parent.end.load(Ordering::Acquire);
             if ended == GOES_ON {
-                let place = children.enter(Arc::downgrade(&child.0));
+                let place = children.enter(Child::Context(Arc::downgrade(&child.0)));
                 if let Some(up) = &child.0.parent {
                     up.place.store(place, Ordering::Relaxed);
                 }
@@ -243,6 +255,19 @@ impl Context {
         self.end_all(CANCELED);
     }
 
+    /// From now on a cancel is told to `who`; a deadline that passes is not. Says in which place that is noted. None: the context has
+    /// ended.
+    pub(crate) fn watch(&self, who: Weak<dyn Watcher>) -> Option<usize> {
+        let mut children = self.0.children.lock();
+        let goes_on = self.0.end.load(Ordering::Acquire) == GOES_ON;
+        goes_on.then(|| children.enter(Child::Watcher(who)))
+    }
+
+    /// Ends what [`watch`](Context::watch) began.
+    pub(crate) fn unwatch(&self, place: usize) {
+        let _link = self.0.children.lock().leave(place);
+    }
+
     fn end_all(&self, how: u32) {
         let mut all = vec![Arc::clone(&self.0)];
         while let Some(one) = all.pop() {
@@ -253,7 +278,12 @@ impl Context {
             }
             one.clock.end();
             let children = std::mem::take(&mut one.children.lock().places);
-            all.extend(children.iter().flatten().filter_map(Weak::upgrade));
+            for child in children.into_iter().flatten() {
+                match child {
+                    Child::Context(child) => all.extend(child.upgrade()),
+                    Child::Watcher(watcher) => watcher.upgrade().into_iter().for_each(|one| one.canceled()),
+                }
+            }
             one.leave_parent();
         }
     }

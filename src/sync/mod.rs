@@ -32,6 +32,7 @@ mod waitgroup;
 
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult};
+pub(crate) use context::Watcher;
 pub use context::{Context, ContextError};
 pub use group::Group;
 pub use mutex::{Mutex, MutexGuard};

@@ -72,7 +72,7 @@ impl RawRwLock {
     /// Enters, if no writer is there or comes.
     #[inline(always)]
     pub(super) fn try_read(&self) -> bool {
-        let mut state = 0;
+        let mut state = self.state.load(Ordering::Relaxed);
         while state & WRITER == 0 {
             // ORDER: pairs with `unlock_write`.
             let entered =

@@ -74,6 +74,8 @@ pub(crate) struct Deadline(u64);
 impl Deadline {
     /// Later than all others. What does not fit (584 years) is never.
     pub(crate) const NEVER: Deadline = Deadline(u64::MAX);
+    /// Earlier than all others, or when the process first asked.
+    pub(crate) const PAST: Deadline = Deadline(0);
 
     pub(crate) fn now() -> Deadline {
         Deadline::at(now())
@@ -98,10 +100,10 @@ impl Deadline {
         epoch() + Duration::from_nanos(self.0)
     }
 
-    /// Whether it is in the past. Never does not ask for the time.
+    /// Whether it is in the past. Never and the past do not ask for the time.
     #[inline]
     pub(crate) fn has_passed(self) -> bool {
-        self != Deadline::NEVER && self <= Deadline::now()
+        self == Deadline::PAST || self != Deadline::NEVER && self <= Deadline::now()
     }
 
     /// The time left; None: it never comes.

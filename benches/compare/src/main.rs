@@ -37,7 +37,8 @@ struct Args {
     /// Numbers of Ps, separated by commas.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2])]
     procs: Vec<usize>,
-    /// Runtimes, separated by commas. `threads` are plain ones of the OS, and do `cpu_hog` only.
+    /// Runtimes, separated by commas. `threads` are plain ones of the OS, with std's locks and crossbeam's channels;
+    /// they do `cpu_hog`, selects, `rwlock` and `condvar`.
     #[arg(
         long,
         value_delimiter = ',',

@@ -7,7 +7,8 @@ use crate::work::*;
 use may::coroutine::{self, Coroutine};
 use may::go;
 use may::net::{TcpListener, TcpStream};
-use may::sync::{Mutex, Semphore, mpmc, mpsc, spsc};
+use may::sync::{Condvar, Mutex, RwLock, Semphore, mpmc, mpsc, spsc};
+use std::hint::black_box;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -59,7 +60,11 @@ fn pick(bench: &str, n: usize, procs: usize) -> Option<Outcome> {
         "chan_mpmc_native" => chans(usize::MAX >> 1, 8, 8, n),
         "chan_fan_in_unbuf" => chans(1, 1000, 1, n),
         "chan_fan_in_native" => chans(usize::MAX >> 1, 1000, 1, n),
-        "select2" => select2(n),
+        "select2" => selects(2, n),
+        "select8" => selects(8, n),
+        "select2_ready" => select2_ready(n),
+        "rwlock" => rwlock(n),
+        "condvar" => condvar(n),
         "select2_macro" => select2_macro(n),
         "mutex_uncontended" => mutex(1, n),
         "mutex_contended" => mutex(8, n),
@@ -232,15 +237,16 @@ fn chans(cap: usize, producers: usize, consumers: usize, n: usize) -> Outcome {
     outcome(t.elapsed(), each * producers)
 }
 
-/// The form of may's `loop_select!`, with an end: two standing arms in a
+/// The form of may's `loop_select!`, with an end: standing arms in a
 /// `cqueue`, polled n times.
-fn select2(n: usize) -> Outcome {
-    let (a, a_rx) = bounded::<u64>(1);
-    let (b, b_rx) = bounded::<u64>(1);
+fn selects(arms: usize, n: usize) -> Outcome {
     let t = Instant::now();
-    for tx in [a, b] {
+    let mut receivers = Vec::new();
+    for _ in 0..arms {
+        let (tx, rx) = bounded::<u64>(1);
+        receivers.push(rx);
         go!(move || {
-            for _ in 0..n / 2 {
+            for _ in 0..n / arms {
                 tx.send(1);
             }
             // Stay connected until the consumer has all it wants.
@@ -250,19 +256,43 @@ fn select2(n: usize) -> Outcome {
     let sum = AtomicUsize::new(0);
     let sum = &sum;
     may::cqueue::scope(|cq| {
-        for rx in [a_rx, b_rx] {
+        for rx in receivers {
             go!(cq, 0, move |es| loop {
                 let v = rx.recv().unwrap();
                 es.send(0);
                 sum.fetch_add(v as usize, Ordering::Relaxed);
             });
         }
-        for _ in 0..n / 2 * 2 {
+        for _ in 0..n / arms * arms {
             cq.poll(None).unwrap();
         }
     });
-    assert_eq!(sum.load(Ordering::Relaxed), n / 2 * 2);
+    assert_eq!(sum.load(Ordering::Relaxed), n / arms * arms);
     outcome(t.elapsed(), n)
+}
+
+/// The same arms; each value is received when the one before has been polled.
+fn select2_ready(n: usize) -> Outcome {
+    let ((a, from_a), (b, from_b)) = (bounded::<usize>(1), bounded::<usize>(1));
+    a.send(0);
+    let last = AtomicUsize::new(0);
+    let last = &last;
+    let t = Instant::now();
+    may::cqueue::scope(|cq| {
+        for (rx, tx) in [(from_a, b), (from_b, a)] {
+            go!(cq, 0, move |es| while let Some(v) = rx.recv() {
+                es.send(0);
+                last.fetch_max(v + 1, Ordering::Relaxed);
+                tx.send(v + 1);
+            });
+        }
+        for _ in 0..n {
+            cq.poll(None).unwrap();
+        }
+    });
+    let d = t.elapsed();
+    assert!(last.load(Ordering::Relaxed) + 1 >= n);
+    outcome(d, n)
 }
 
 /// may's one-shot `select!`, which spawns a coroutine for each arm at every
@@ -310,6 +340,52 @@ fn mutex(tasks: usize, n: usize) -> Outcome {
     let d = t.elapsed();
     assert_eq!(*m.lock().unwrap(), n / tasks * tasks);
     outcome(d, n)
+}
+
+fn rwlock(n: usize) -> Outcome {
+    let lock = Arc::new(RwLock::new(0));
+    let t = Instant::now();
+    let wg = Wg::new(RW_TASKS);
+    for _ in 0..RW_TASKS {
+        let (lock, wg) = (lock.clone(), wg.clone());
+        go!(move || {
+            for i in 0..n / RW_TASKS {
+                if writes(i) {
+                    *lock.write().unwrap() += 1;
+                } else {
+                    black_box(*lock.read().unwrap());
+                }
+            }
+            wg.done();
+        });
+    }
+    wg.wait();
+    let d = t.elapsed();
+    assert_eq!(*lock.read().unwrap(), rw_written(n));
+    outcome(d, n)
+}
+
+fn condvar(n: usize) -> Outcome {
+    let both = Arc::new((Mutex::new(0), Condvar::new()));
+    let t = Instant::now();
+    let wg = Wg::new(2);
+    for me in 0..2 {
+        let (both, wg) = (both.clone(), wg.clone());
+        go!(move || {
+            let (turn, cond) = &*both;
+            for mine in (me..n).step_by(2) {
+                let mut turn = turn.lock().unwrap();
+                while *turn != mine {
+                    turn = cond.wait(turn).unwrap();
+                }
+                *turn += 1;
+                cond.notify_one();
+            }
+            wg.done();
+        });
+    }
+    wg.wait();
+    outcome(t.elapsed(), n)
 }
 
 fn skynet(tx: mpsc::Sender<u64>, num: u64, size: u64) {

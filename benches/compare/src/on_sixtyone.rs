@@ -2,9 +2,10 @@
 
 use crate::work::*;
 use sixtyone::net::{TcpListener, TcpStream};
-use sixtyone::sync::{Mutex, WaitGroup};
+use sixtyone::sync::{Condvar, Mutex, RwLock, WaitGroup};
 use sixtyone::time::sleep;
-use sixtyone::{Runtime, chan, spawn, yield_now};
+use sixtyone::{Runtime, chan, select, spawn, yield_now};
+use std::hint::black_box;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -27,6 +28,12 @@ fn pick(bench: &str, n: usize, procs: usize) -> Option<Outcome> {
         "chan_fan_in_unbuf" => chans(0, 1000, 1, n),
         "mutex_uncontended" => mutex(1, n),
         "mutex_contended" => mutex(8, n),
+        "rwlock" => rwlock(n),
+        "condvar" => condvar(n),
+        "select2" => select2(n),
+        "select8" => select8(n),
+        "select2_ready" => select2_ready(n),
+        "select2_wait" => select2_wait(n),
         "skynet" => skynet_bench(n),
         "sieve" => sieve(n),
         "idle_mem" => idle_mem(n),
@@ -130,6 +137,128 @@ fn mutex(tasks: usize, n: usize) -> Outcome {
     let d = t.elapsed();
     assert_eq!(*m.lock(), n / tasks * tasks);
     outcome(d, n)
+}
+
+fn rwlock(n: usize) -> Outcome {
+    let lock = Arc::new(RwLock::new(0));
+    let t = Instant::now();
+    let wg = WaitGroup::new();
+    for _ in 0..RW_TASKS {
+        let lock = lock.clone();
+        wg.spawn(move || {
+            for i in 0..n / RW_TASKS {
+                if writes(i) {
+                    *lock.write() += 1;
+                } else {
+                    black_box(*lock.read());
+                }
+            }
+        });
+    }
+    wg.wait();
+    let d = t.elapsed();
+    assert_eq!(*lock.read(), rw_written(n));
+    outcome(d, n)
+}
+
+fn condvar(n: usize) -> Outcome {
+    let both = Arc::new((Mutex::new(0), Condvar::new()));
+    let t = Instant::now();
+    let wg = WaitGroup::new();
+    for me in 0..2 {
+        let both = both.clone();
+        wg.spawn(move || {
+            let (turn, cond) = &*both;
+            for mine in (me..n).step_by(2) {
+                let mut turn = turn.lock();
+                while *turn != mine {
+                    cond.wait(&mut turn);
+                }
+                *turn += 1;
+                cond.notify_one();
+            }
+        });
+    }
+    wg.wait();
+    outcome(t.elapsed(), n)
+}
+
+type Ends = (chan::Sender<u64>, chan::Receiver<u64>);
+
+/// Goroutines that send n values between them, each through a channel of its own, which stays open.
+fn senders<const N: usize>(n: usize) -> [Ends; N] {
+    std::array::from_fn(|_| {
+        let (tx, rx) = chan::unbuffered();
+        let sends = tx.clone();
+        spawn(move || (0..n / N).for_each(|_| sends.send(1).unwrap()));
+        (tx, rx)
+    })
+}
+
+fn select2(n: usize) -> Outcome {
+    let t = Instant::now();
+    let [a, b] = senders(n);
+    let mut sum = 0;
+    for _ in 0..n / 2 * 2 {
+        select! {
+            recv(a.1) -> v => sum += v.unwrap(),
+            recv(b.1) -> v => sum += v.unwrap(),
+        }
+    }
+    assert_eq!(sum, (n / 2 * 2) as u64);
+    outcome(t.elapsed(), n)
+}
+
+fn select8(n: usize) -> Outcome {
+    let t = Instant::now();
+    let [a, b, c, d, e, f, g, h] = senders(n);
+    let mut sum = 0;
+    for _ in 0..n / 8 * 8 {
+        select! {
+            recv(a.1) -> v => sum += v.unwrap(),
+            recv(b.1) -> v => sum += v.unwrap(),
+            recv(c.1) -> v => sum += v.unwrap(),
+            recv(d.1) -> v => sum += v.unwrap(),
+            recv(e.1) -> v => sum += v.unwrap(),
+            recv(f.1) -> v => sum += v.unwrap(),
+            recv(g.1) -> v => sum += v.unwrap(),
+            recv(h.1) -> v => sum += v.unwrap(),
+        }
+    }
+    assert_eq!(sum, (n / 8 * 8) as u64);
+    outcome(t.elapsed(), n)
+}
+
+fn select2_ready(n: usize) -> Outcome {
+    let ((a, from_a), (b, from_b)) = (chan::buffered(1), chan::buffered(1));
+    a.send(0).unwrap();
+    let t = Instant::now();
+    for _ in 0..n {
+        select! {
+            recv(from_a) -> v => b.send(v.unwrap() + 1).unwrap(),
+            recv(from_b) -> v => a.send(v.unwrap() + 1).unwrap(),
+        }
+    }
+    let d = t.elapsed();
+    assert_eq!(from_a.try_recv().or(from_b.try_recv()), Ok(n));
+    outcome(d, n)
+}
+
+fn select2_wait(n: usize) -> Outcome {
+    let ((a, from_a), (b, from_b)) = (chan::unbuffered::<usize>(), chan::unbuffered());
+    let (answer, answers) = chan::unbuffered();
+    spawn(move || {
+        while let Ok(v) = select! { recv(from_a) -> v => v, recv(from_b) -> v => v } {
+            answer.send(v).unwrap();
+        }
+    });
+    let t = Instant::now();
+    for i in 0..n {
+        let to = if i % 2 == 0 { &a } else { &b };
+        to.send(i).unwrap();
+        assert_eq!(answers.recv(), Ok(i));
+    }
+    outcome(t.elapsed(), n)
 }
 
 fn skynet(tx: chan::Sender<u64>, num: u64, size: u64) {

@@ -3,13 +3,14 @@
 
 use crate::work::*;
 use std::future::Future;
+use std::hint::black_box;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::spawn;
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::{Mutex, Notify, RwLock, mpsc};
 use tokio::task::yield_now;
 
 /// Counts tasks down and wakes the one that waits.
@@ -54,6 +55,11 @@ async fn pick(bench: String, n: usize, procs: usize) -> Option<Outcome> {
         "chan_mpmc_buf128" => chans_mpmc(n).await,
         "chan_fan_in_unbuf" => chans_mpsc(1, 1000, n).await,
         "select2" => select2(n).await,
+        "select8" => select8(n).await,
+        "select2_ready" => select2_ready(n).await,
+        "select2_wait" => select2_wait(n).await,
+        "rwlock" => rwlock(n).await,
+        "condvar" => condvar(n).await,
         "mutex_uncontended" => mutex(1, n).await,
         "mutex_contended" => mutex(8, n).await,
         "skynet" => skynet_bench(n).await,
@@ -184,17 +190,22 @@ async fn chans_mpmc(n: usize) -> Outcome {
     outcome(t.elapsed(), n / 8 * 8)
 }
 
-async fn select2(n: usize) -> Outcome {
-    let (a, mut a_rx) = mpsc::channel::<u64>(1);
-    let (b, mut b_rx) = mpsc::channel::<u64>(1);
-    let t = Instant::now();
-    for tx in [a, b] {
+/// Tasks that send n values between them, each through a channel of its own.
+fn senders<const N: usize>(n: usize) -> [mpsc::Receiver<u64>; N] {
+    std::array::from_fn(|_| {
+        let (tx, rx) = mpsc::channel(1);
         spawn(async move {
-            for _ in 0..n / 2 {
+            for _ in 0..n / N {
                 tx.send(1).await.unwrap();
             }
         });
-    }
+        rx
+    })
+}
+
+async fn select2(n: usize) -> Outcome {
+    let t = Instant::now();
+    let [mut a_rx, mut b_rx] = senders(n);
     let mut sum = 0;
     for _ in 0..n / 2 * 2 {
         tokio::select! {
@@ -203,6 +214,109 @@ async fn select2(n: usize) -> Outcome {
         }
     }
     assert_eq!(sum, (n / 2 * 2) as u64);
+    outcome(t.elapsed(), n)
+}
+
+async fn select8(n: usize) -> Outcome {
+    let t = Instant::now();
+    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = senders(n);
+    let mut sum = 0;
+    for _ in 0..n / 8 * 8 {
+        tokio::select! {
+            Some(v) = a.recv() => sum += v,
+            Some(v) = b.recv() => sum += v,
+            Some(v) = c.recv() => sum += v,
+            Some(v) = d.recv() => sum += v,
+            Some(v) = e.recv() => sum += v,
+            Some(v) = f.recv() => sum += v,
+            Some(v) = g.recv() => sum += v,
+            Some(v) = h.recv() => sum += v,
+        }
+    }
+    assert_eq!(sum, (n / 8 * 8) as u64);
+    outcome(t.elapsed(), n)
+}
+
+async fn select2_ready(n: usize) -> Outcome {
+    let ((a, mut from_a), (b, mut from_b)) = (mpsc::channel(1), mpsc::channel(1));
+    a.send(0).await.unwrap();
+    let t = Instant::now();
+    for _ in 0..n {
+        tokio::select! {
+            Some(v) = from_a.recv() => b.send(v + 1).await.unwrap(),
+            Some(v) = from_b.recv() => a.send(v + 1).await.unwrap(),
+        }
+    }
+    let d = t.elapsed();
+    assert_eq!(from_a.try_recv().or(from_b.try_recv()), Ok(n));
+    outcome(d, n)
+}
+
+async fn select2_wait(n: usize) -> Outcome {
+    let ((a, mut from_a), (b, mut from_b)) = (mpsc::channel::<usize>(1), mpsc::channel(1));
+    let (answer, mut answers) = mpsc::channel(1);
+    spawn(async move {
+        while let Some(v) = tokio::select! { v = from_a.recv() => v, v = from_b.recv() => v } {
+            answer.send(v).await.unwrap();
+        }
+    });
+    let t = Instant::now();
+    for i in 0..n {
+        let to = if i % 2 == 0 { &a } else { &b };
+        to.send(i).await.unwrap();
+        assert_eq!(answers.recv().await, Some(i));
+    }
+    outcome(t.elapsed(), n)
+}
+
+async fn rwlock(n: usize) -> Outcome {
+    let lock = Arc::new(RwLock::new(0));
+    let t = Instant::now();
+    let wg = Wg::new(RW_TASKS);
+    for _ in 0..RW_TASKS {
+        let (lock, wg) = (lock.clone(), wg.clone());
+        spawn(async move {
+            for i in 0..n / RW_TASKS {
+                if writes(i) {
+                    *lock.write().await += 1;
+                } else {
+                    black_box(*lock.read().await);
+                }
+            }
+            wg.done();
+        });
+    }
+    wg.wait().await;
+    let d = t.elapsed();
+    assert_eq!(*lock.read().await, rw_written(n));
+    outcome(d, n)
+}
+
+/// tokio has no condition variable: each has a `Notify` that the other tells.
+async fn condvar(n: usize) -> Outcome {
+    let both = Arc::new((Mutex::new(0), [Notify::new(), Notify::new()]));
+    let t = Instant::now();
+    let wg = Wg::new(2);
+    for me in 0..2 {
+        let (both, wg) = (both.clone(), wg.clone());
+        spawn(async move {
+            let (turn, told) = &*both;
+            for mine in (me..n).step_by(2) {
+                loop {
+                    let mut turn = turn.lock().await;
+                    if *turn == mine {
+                        *turn += 1;
+                        break;
+                    }
+                    drop(turn);
+                    told[me].notified().await;
+                }
+                told[1 - me].notify_one();
+            }
+            wg.done();
+        });
+    }
+    wg.wait().await;
     outcome(t.elapsed(), n)
 }
 

@@ -86,6 +86,19 @@ pub fn total_outcome(elapsed: Duration, ops: usize) -> Outcome {
     Outcome { elapsed, ops, extra: format!(" total_ms={:.1} msgs={ops}", elapsed.as_secs_f64() * 1e3) }
 }
 
+/// Tasks of the row `rwlock`.
+pub const RW_TASKS: usize = 8;
+
+/// Whether a task's i-th access is one that writes: every tenth.
+pub fn writes(i: usize) -> bool {
+    i.is_multiple_of(10)
+}
+
+/// How many of all their n accesses do.
+pub fn rw_written(n: usize) -> usize {
+    (n / RW_TASKS).div_ceil(10) * RW_TASKS
+}
+
 /// How long the i-th of n sleepers sleeps: 10 to 110 ms.
 pub fn nap(i: usize, n: usize) -> Duration {
     Duration::from_millis(10) + Duration::from_nanos(100_000_000 * i as u64 / n as u64)

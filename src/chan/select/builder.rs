@@ -6,8 +6,11 @@
 
 use super::super::error::{RecvError, SendError};
 use super::super::{Receiver, Sender};
-use super::arm::{AnyArm, Arm, Claim, RecvArm, SendArm, Taken};
-use super::{Limit, choose, shuffle};
+use super::arm::{AnyArm, Arm, Taken};
+use super::recv::RecvArm;
+use super::send::{Claim, SendArm};
+use super::{Limit, choose};
+use crate::sched::several::random;
 use std::fmt;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::time::{Duration, Instant};
@@ -96,7 +99,7 @@ impl<'a> Select<'a> {
 
     /// Waits until one of the operations is ready. Blocks.
     pub fn select(&mut self) -> SelectedOperation<'_> {
-        self.choose(Limit::Never).expect("without a limit it waits until one is ready")
+        self.choose(&Limit::Never).expect("without a limit it waits until one is ready")
     }
 
     /// Selects an operation that is ready now.
@@ -112,7 +115,7 @@ impl<'a> Select<'a> {
     /// assert_eq!(select.try_select().err(), Some(TrySelectError));
     /// ```
     pub fn try_select(&mut self) -> Result<SelectedOperation<'_>, TrySelectError> {
-        self.choose(Limit::Now).ok_or(TrySelectError)
+        self.choose(&Limit::Now).ok_or(TrySelectError)
     }
 
     /// Waits until one of the operations is ready, for `time` at most. Blocks.
@@ -129,7 +132,7 @@ impl<'a> Select<'a> {
     /// assert_eq!(select.select_timeout(Duration::from_millis(1)).err(), Some(SelectTimeoutError));
     /// ```
     pub fn select_timeout(&mut self, time: Duration) -> Result<SelectedOperation<'_>, SelectTimeoutError> {
-        self.choose(Limit::In(time)).ok_or(SelectTimeoutError)
+        self.choose(&Limit::In(time)).ok_or(SelectTimeoutError)
     }
 
     /// Waits until one of the operations is ready, until a moment at most. Blocks.
@@ -137,19 +140,14 @@ impl<'a> Select<'a> {
     /// # Errors
     /// As [`select_timeout`](Select::select_timeout).
     pub fn select_deadline(&mut self, until: Instant) -> Result<SelectedOperation<'_>, SelectTimeoutError> {
-        self.choose(Limit::At(until)).ok_or(SelectTimeoutError)
+        self.choose(&Limit::At(until)).ok_or(SelectTimeoutError)
     }
 
-    fn choose(&mut self, limit: Limit) -> Option<SelectedOperation<'_>> {
+    fn choose(&mut self, limit: &Limit) -> Option<SelectedOperation<'_>> {
         let n = self.arms.len();
-        let any = |i: usize| AnyArm(&*self.arms[i]);
-        let run = |arms: &[AnyArm<'_>], order: &mut [u32], locks: &mut [u32]| {
-            if self.biased {
-                order.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
-            } else {
-                shuffle(order);
-            }
-            choose(arms, order, locks, limit)
+        let any = |i: usize| AnyArm { arm: &*self.arms[i], lock: self.arms[i].lock() };
+        let run = |arms: &[AnyArm<'_>], places: &mut [u32], locks: &mut [u32]| {
+            choose(arms, (!self.biased).then(random), places, locks, limit)
         };
         let index = if (1..=INLINE).contains(&n) {
             let arms: [_; INLINE] = std::array::from_fn(|i| any(i.min(n - 1)));

@@ -6,23 +6,22 @@
 //!
 //! # Invariants
 //! - *All or nothing*: whether to wait is decided, and the waiter queued, under the locks of all channels at once. So whoever
-//!   comes to one of them comes before the look, or finds the waiter. They are taken in the order of their addresses, each once,
-//!   so that two selects never wait for each other.
+//!   comes to one of them comes before the look, or finds the waiter. Who waits for one of these locks holds no other, or takes
+//!   them in the order of their addresses, each once; so two selects never wait for each other.
 //! - *One winner*: a waiting select has one ticket and a node for each arm. Whoever wins the ticket decides: a sender that hands a
 //!   value over marks its node; all others only have it look again.
 //! - *No trace*: who leaves has unlinked all its nodes, in O(1) each, before it returns.
 //! - *Nobody who could meet sleeps*: [`promise`](super::promise), for arms that send.
 //!
 //! # Protocol
-//! 1. A look at each arm, in random order, one lock at a time: mostly one is ready. (Not the whole truth: one may become ready when
-//!    it has been passed, another cease to be. So "none" is not believed, unless there is but one; and with a default, where it is the
-//!    likely answer, this step is left out.)
-//! 2. All locks. A look at each arm, in the same order. The first that can goes on: a receive takes its value, a send gets a
-//!    promise.
+//! 1. A look at each arm, in random order, under its lock, which is kept. The first arm that can goes on: a receive takes its value,
+//!    a send gets a promise. For the first lock it waits; the others it only tries. One that is not to be had (somebody holds it,
+//!    or we do, for another arm of the same channel) ends this step: the locks are released, and
+//! 2. all of them taken, in the order of their addresses. Again a look at each arm, in the same order.
 //! 3. None: out of time, it is the default's turn. Else each arm queues up. An arm that receives nudges one of the offers there.
 //! 4. It parks; g0 arms the ticket, and sets the timer, for the deadline or for the next value of the clock, whichever is first;
-//!    then releases the locks ([`several`](crate::sched::several)): the lowest last, which the woken one takes first, or was won
-//!    under.
+//!    then releases the locks ([`several`](crate::sched::several)): last the one that the woken one takes before all else, or was
+//!    won under.
 //! 5. Woken with a value: the other arms leave their queues. Woken otherwise (a close, a nudge, the clock, a promise that was
 //!    taken back): 2 again. Meanwhile its nodes stay in their places; whoever tries to win them finds that the ticket is not to be
 //!    won, and that its owner [comes back](crate::g::ticket::Ticket::comes_back).
@@ -36,20 +35,29 @@
 //! - A select that sends waiting among the plain senders, as in Go: who receives would have to wait for a value, of somebody
 //!   else's making, in the middle of an operation that may not wait.
 //! - Locks one by one, with a mark on the ticket while selecting: what comes between two looks makes "none is ready" a lie.
+//! - All locks in order at once, as in Go: when an arm is ready, half of them are not needed.
+//! - One lock at a time first, each released before the next: who has to wait takes each a second time.
 #![expect(unsafe_code, reason = "holds locks without guards; parks")]
 
 pub(super) mod arm;
 mod builder;
 mod macros;
+mod order;
+pub(super) mod recv;
+pub(super) mod send;
 
 use super::{Receiver, Sender};
 use crate::g::ticket::Wake;
 use crate::g::waiter::Who;
 use crate::g::{Heir, WaitReason};
+use crate::prim::RawLock;
 use crate::sched::park::{me, ready};
 use crate::sched::several::{park_several, random};
 use crate::sys::clock::Deadline;
-use arm::{AnyArm, Arm, Look, RecvArm, SendArm};
+use arm::{AnyArm, Look};
+use order::Order;
+use recv::RecvArm;
+use send::SendArm;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
@@ -69,10 +77,10 @@ pub enum Limit {
 }
 
 impl Limit {
-    fn deadline(self) -> Deadline {
-        match self {
+    fn deadline(&self) -> Deadline {
+        match *self {
             Limit::Never => Deadline::NEVER,
-            Limit::Now => Deadline::from_nanos(0),
+            Limit::Now => Deadline::PAST,
             Limit::In(time) => Deadline::after(time),
             Limit::At(moment) => Deadline::at(moment),
         }
@@ -105,153 +113,168 @@ pub fn nothing() -> ! {
 }
 
 /// Waits for one of the arms, chosen at random among those that are ready. None is chosen: the time is out.
-pub fn select<const N: usize>(arms: [AnyArm<'_>; N], limit: Limit) {
-    let mut order = [0; N];
-    shuffle(&mut order);
-    choose(&arms, &order, &mut [0; N], limit);
+pub fn select<const N: usize>(arms: [AnyArm<'_>; N], limit: &Limit) {
+    choose(&arms, Some(random()), &mut [0; N], &mut [0; N], limit);
 }
 
 /// Likewise, and the first of those that are ready is chosen.
-pub fn select_biased<const N: usize>(arms: [AnyArm<'_>; N], limit: Limit) {
-    let order: [_; N] = std::array::from_fn(|i| i as u32);
-    choose(&arms, &order, &mut [0; N], limit);
+pub fn select_biased<const N: usize>(arms: [AnyArm<'_>; N], limit: &Limit) {
+    choose(&arms, None, &mut [0; N], &mut [0; N], limit);
 }
 
-/// All numbers below the slice's length, in random order, each order as likely as the others.
-fn shuffle(order: &mut [u32]) {
-    // xorshift64*; a P's source is asked once.
-    let mut seed = random();
-    for i in 0..order.len() {
-        let j = (u64::from((seed >> 32) as u32) * (i as u64 + 1)) >> 32;
-        order[i] = order[j as usize];
-        order[j as usize] = i as u32;
-        seed = (seed ^ (seed >> 12)).wrapping_mul(0x2545_f491_4f6c_dd1d);
-        seed ^= seed << 25;
-        seed ^= seed >> 27;
-    }
-}
-
-/// Steps 1 to 6. The number of the arm that has won; None: the time is out. `locks` is room, as large as the others are.
-fn choose(arms: &[AnyArm<'_>], order: &[u32], locks: &mut [u32], limit: Limit) -> Option<usize> {
-    // With a default, mostly none is: to know that takes step 2.
-    let first = if matches!(limit, Limit::Now) && arms.len() > 1 { &[] } else { order };
-    for &i in first {
-        let arm = arms[i as usize].0;
-        arm.lock().lock();
-        // SAFETY: the lock is held.
-        let look = unsafe {
-            let look = arm.look();
-            arm.lock().unlock();
-            look
-        };
-        if let Look::Chosen(other) = look {
-            other.into_iter().for_each(ready);
-            return Some(i as usize);
+/// The number of the arm that has won; None: the time is out. The arms' order is what comes of a random number, or as given. `places`
+/// and `locks` are room, each for as many as there are arms.
+fn choose(
+    arms: &[AnyArm<'_>],
+    random: Option<u64>,
+    places: &mut [u32],
+    locks: &mut [u32],
+    limit: &Limit,
+) -> Option<usize> {
+    let may_wait = !matches!(limit, Limit::Now);
+    if arms.is_empty() {
+        if may_wait {
+            crate::sched::park::sleep_until(limit.deadline());
         }
-    }
-    if matches!(limit, Limit::Now) && arms.len() <= 1 {
         return None;
     }
-    let until = limit.deadline();
-    if let [arm] = arms
-        && let Some(won) = arm.0.alone(until)
+    if let [only] = arms
+        && may_wait
+        && let Some(won) = only.arm.alone(limit)
     {
         return won.then_some(0);
     }
-    if arms.is_empty() {
-        crate::sched::park::sleep_until(until);
-        return None;
-    }
-    Choice::new(arms, order, locks).wait(until)
+    Choice { arms, order: Order::new(random, places), locks, n: 0 }.run(limit)
 }
 
-/// A select that may have to wait.
+/// Who has won, and whom to ready.
+type Won = Option<(usize, Option<Who>)>;
+
+/// A select at work.
 struct Choice<'a> {
     arms: &'a [AnyArm<'a>],
     /// The order to look in.
-    order: &'a [u32],
-    /// Arms, one for each lock, in the order of the locks' addresses.
-    locks: &'a [u32],
+    order: Order<'a>,
+    /// Arms, one for each lock: the first so many.
+    locks: &'a mut [u32],
+    n: usize,
 }
 
 impl<'a> Choice<'a> {
-    fn new(arms: &'a [AnyArm<'a>], order: &'a [u32], locks: &'a mut [u32]) -> Choice<'a> {
-        let place = |i: u32| arms[i as usize].0.lock().place();
-        locks.copy_from_slice(order);
-        locks.sort_unstable_by_key(|&i| place(i));
-        let mut n = 0;
-        for at in 0..locks.len() {
-            if n == 0 || place(locks[n - 1]) != place(locks[at]) {
-                locks[n] = locks[at];
-                n += 1;
-            }
-        }
-        Choice { arms, order, locks: &locks[..n] }
-    }
-
-    fn arms(&self) -> impl Iterator<Item = &'a dyn Arm> {
-        self.arms.iter().map(|arm| arm.0)
-    }
-
-    /// Steps 2 to 6.
-    fn wait(&self, until: Deadline) -> Option<usize> {
+    /// Steps 1 to 6.
+    fn run(&mut self, limit: &Limit) -> Option<usize> {
+        let mut won = self.first_look();
+        let until = if won.is_none() { limit.deadline() } else { Deadline::NEVER };
         let mut woken = None;
         loop {
-            self.lock_all();
-            // SAFETY: all locks are held.
-            let (won, other) = unsafe { self.look() };
             if won.is_some() || until.has_passed() {
-                // SAFETY: as above.
+                // SAFETY: the locks are held, after a wait all of them.
                 unsafe {
                     if let Some(why) = woken {
                         self.leave(why);
                     }
                     self.unlock_all();
                 }
+                let (winner, other) = won?;
                 other.into_iter().for_each(ready);
-                return won;
+                return Some(winner);
             }
-            // SAFETY: as above; the wait releases them.
+            // SAFETY: all locks are held; the wait releases them.
             match unsafe { self.park(until) } {
                 Wake::Handed => return Some(self.was_handed()),
                 why => woken = Some(why),
             }
+            self.wait_for_release();
+            won = self.look_again();
         }
     }
 
+    /// Step 1. The locks are held afterwards: all, or those that were needed to find who has won.
+    fn first_look(&mut self) -> Won {
+        for k in 0..self.arms.len() {
+            let i = self.order.at(k);
+            let AnyArm { arm, lock } = self.arms[i];
+            if k == 0 {
+                lock.lock();
+            } else if !lock.try_lock_beside() {
+                // SAFETY: so many are held.
+                unsafe { self.unlock_all() };
+                return self.look_again();
+            }
+            self.locks[k] = i as u32;
+            self.n = k + 1;
+            // SAFETY: the lock is held.
+            if let Look::Chosen(other) = unsafe { arm.look() } {
+                return Some((i, other));
+            }
+        }
+        None
+    }
+
+    /// Step 2. All locks are held afterwards.
+    fn look_again(&mut self) -> Won {
+        self.sort_locks();
+        self.lock_all();
+        for k in 0..self.arms.len() {
+            let i = self.order.at(k);
+            // SAFETY: all locks are held.
+            if let Look::Chosen(other) = unsafe { self.arms[i].arm.look() } {
+                return Some((i, other));
+            }
+        }
+        None
+    }
+
+    /// Each lock once, in the order of their addresses.
+    fn sort_locks(&mut self) {
+        let place = |i: u32| self.arms[i as usize].lock.place();
+        self.locks.iter_mut().zip(0..).for_each(|(lock, i)| *lock = i);
+        self.locks.sort_unstable_by_key(|&i| place(i));
+        self.n = 0;
+        for at in 0..self.locks.len() {
+            if self.n == 0 || place(self.locks[self.n - 1]) != place(self.locks[at]) {
+                self.locks[self.n] = self.locks[at];
+                self.n += 1;
+            }
+        }
+    }
+
+    fn arms(&self) -> impl Iterator<Item = &'a AnyArm<'a>> + use<'a> {
+        self.arms.iter()
+    }
+
+    /// The locks to take, or to release, one after the other.
+    fn locks(&self) -> impl DoubleEndedIterator<Item = &'a RawLock> {
+        self.locks[..self.n].iter().map(|&i| self.arms[i as usize].lock)
+    }
+
     fn lock_all(&self) {
-        for (n, &i) in self.locks.iter().enumerate() {
-            let lock = self.arms[i as usize].0.lock();
+        for (n, lock) in self.locks().enumerate() {
             if n == 0 { lock.lock() } else { lock.lock_beside() }
         }
     }
 
-    /// The lowest last; reads nothing of our frame after that.
+    /// The first one last; reads nothing of our frame after that.
     ///
     /// # Safety
-    /// All locks are held.
+    /// The locks are held.
     unsafe fn unlock_all(&self) {
-        let [first, others @ ..] = self.locks else { return };
-        let first = self.arms[*first as usize].0.lock();
+        let mut locks = self.locks();
+        let first = locks.next();
         // SAFETY: the caller vouches.
         unsafe {
-            others.iter().rev().for_each(|&i| self.arms[i as usize].0.lock().unlock_beside());
-            first.unlock();
+            locks.rev().for_each(|lock| lock.unlock_beside());
+            first.into_iter().for_each(|lock| lock.unlock());
         }
     }
 
-    /// Which arm has won, if one does, and whom to ready.
-    ///
-    /// # Safety
-    /// All locks are held.
-    unsafe fn look(&self) -> (Option<usize>, Option<Who>) {
-        for &i in self.order {
-            // SAFETY: the caller vouches.
-            if let Look::Chosen(other) = unsafe { self.arms[i as usize].0.look() } {
-                return (Some(i as usize), other);
-            }
-        }
-        (None, None)
+    /// Whoever released our locks for us reads nothing of our frame from here on.
+    fn wait_for_release(&self) {
+        self.locks().take(1).for_each(|last| {
+            last.lock();
+            // SAFETY: taken just now.
+            unsafe { last.unlock() };
+        });
     }
 
     /// Off all queues; step 6.
@@ -261,9 +284,9 @@ impl<'a> Choice<'a> {
     unsafe fn leave(&self, why: Wake) {
         // SAFETY: the caller vouches.
         unsafe {
-            self.arms().for_each(|arm| arm.leave());
+            self.arms().for_each(|one| one.arm.leave());
             if why == Wake::Retry {
-                self.arms().filter_map(|arm| arm.pass_on()).for_each(ready);
+                self.arms().filter_map(|one| one.arm.pass_on()).for_each(ready);
             }
         }
     }
@@ -275,7 +298,7 @@ impl<'a> Choice<'a> {
     unsafe fn park(&self, until: Deadline) -> Wake {
         let who = me();
         let mut first = until;
-        for arm in self.arms() {
+        for AnyArm { arm, .. } in self.arms() {
             // SAFETY: the caller vouches; our frame stays until all arms have left.
             let (nudged, due) = unsafe { arm.queue_up(who) };
             // It may run at once: it waits for the locks then, until we have parked.
@@ -284,8 +307,8 @@ impl<'a> Choice<'a> {
         }
         let object = std::ptr::from_ref(self).cast();
         let heir = Heir { act: Self::inherit, of: object };
-        // SAFETY: the caller vouches. We lie in the frame of `choose`; whoever is woken takes the lowest lock (`lock_all`,
-        // `was_handed`), or was won under it. A dead one's frame stays for ever.
+        // SAFETY: the caller vouches. We lie in the frame of `choose`; whoever is woken takes the lock that is released last
+        // (`wait_for_release`, `was_handed`), or was won under it. A dead one's frame stays for ever.
         unsafe { park_several(who, Self::release, WaitReason::Select, object, first, NonNull::from(&heir)) }
     }
 
@@ -299,17 +322,17 @@ impl<'a> Choice<'a> {
     /// Step 5, with a value.
     fn was_handed(&self) -> usize {
         let mut winner = None;
-        for (i, arm) in self.arms().enumerate() {
+        for (i, AnyArm { arm, lock }) in self.arms().enumerate() {
             // SAFETY: such a wait has ended, once.
             if winner.is_none() && unsafe { arm.was_handed() } {
                 winner = Some(i);
                 continue;
             }
-            arm.lock().lock();
+            lock.lock();
             // SAFETY: the lock is held.
             unsafe {
                 arm.leave();
-                arm.lock().unlock();
+                lock.unlock();
             }
         }
         winner.expect("a value in some slot")
@@ -324,32 +347,15 @@ impl<'a> Choice<'a> {
             return;
         }
         // SAFETY: the caller vouches; a dead one's frame stays for ever.
-        for arm in unsafe { &*(*heir).of.cast::<Choice<'_>>() }.arms() {
-            arm.lock().lock();
+        for AnyArm { arm, lock } in unsafe { &*(*heir).of.cast::<Choice<'_>>() }.arms() {
+            lock.lock();
             // SAFETY: the lock is held.
             let other = unsafe {
                 let other = arm.pass_on();
-                arm.lock().unlock();
+                lock.unlock();
                 other
             };
             other.into_iter().for_each(ready);
         }
-    }
-}
-
-#[cfg(all(test, not(sixtyone_loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_order_is_as_likely() {
-        let mut seen = std::collections::HashMap::new();
-        for _ in 0..24_000 {
-            let mut order = [0; 4];
-            shuffle(&mut order);
-            *seen.entry(order).or_insert(0) += 1;
-        }
-        assert_eq!(seen.len(), 24);
-        assert!(seen.values().all(|n| (800..1200).contains(n)), "{seen:?}");
     }
 }

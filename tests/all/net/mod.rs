@@ -6,6 +6,7 @@
 mod chaos;
 mod close;
 mod datagram;
+mod guard;
 mod limits;
 mod listener;
 mod names;
@@ -16,6 +17,7 @@ mod stream;
 
 use crate::util::*;
 use sixtyone::net::{TcpListener, TcpStream, UnixStream};
+use sixtyone::sync::Context;
 use sixtyone::{JoinHandle, Runtime, runtime as api, spawn, task};
 use std::fmt::Debug;
 use std::io::{self, Read, Write};
@@ -106,6 +108,8 @@ trait Stream: Debug + Send + Sync {
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
     fn try_clone(&self) -> io::Result<Arc<dyn Stream>>;
     fn close(&self) -> io::Result<()>;
+    /// Calls `f` while a guard lives.
+    fn within(&self, context: &Context, f: &mut dyn FnMut());
 }
 
 macro_rules! stream {
@@ -153,6 +157,11 @@ macro_rules! stream {
 
             fn close(&self) -> io::Result<()> {
                 self.close()
+            }
+
+            fn within(&self, context: &Context, f: &mut dyn FnMut()) {
+                let _guard = self.guard(context);
+                f();
             }
         }
     };
