@@ -275,7 +275,7 @@ fn an_offer_meets_a_task() {
 /// A task is claimed, and given back, as another sends.
 #[test]
 fn a_task_is_claimed_and_given_back() {
-    model(3, || {
+    model(2, || {
         let count = Arc::new(Count::default());
         let (tx, rx) = chan::unbuffered();
         let panics = gives_up(&tx);
@@ -306,7 +306,7 @@ fn a_receive_is_dropped_while_it_is_held() {
 /// The same with a select that gives it back.
 #[test]
 fn a_receive_is_dropped_as_it_is_given_back() {
-    model(3, || {
+    model(2, || {
         let count = Arc::new(Count::default());
         let (tx, rx) = chan::unbuffered();
         let panics = gives_up(&tx);
