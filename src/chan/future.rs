@@ -207,8 +207,11 @@ impl<T> Future for SendFuture<'_, T> {
             return Poll::Pending;
         };
         Wait::end(&this.wait, bell);
+        if sent {
+            return Poll::Ready(Ok(()));
+        }
         // SAFETY: it was not sent.
-        Poll::Ready(if sent { Ok(()) } else { Err(unsafe { this.refused() }) })
+        Poll::Ready(Err(unsafe { this.refused() }))
     }
 }
 

@@ -155,7 +155,7 @@ fn a_receive_is_dropped_while_a_select_makes_its_value() {
 
 /// The same, and the select gives it up.
 #[test]
-#[expect(unreachable_code, clippy::diverging_sub_expression, reason = "what is not sent")]
+#[expect(unreachable_code, reason = "what is not sent")]
 fn a_receive_is_dropped_while_a_select_holds_it_for_nothing() {
     over_procs(|_| {
         let (tx, rx) = chan::unbuffered();
