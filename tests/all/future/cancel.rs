@@ -1,7 +1,7 @@
 //! Futures that are dropped: no value is lost with a receive, nor kept by a send, and nobody waits for who has gone.
 
 use super::{Calls, poll_once, poll_with, receive_impatiently, tokio};
-use crate::util::{Drops, Random, over_procs, watched};
+use crate::util::{Drops, Random, over_procs, waiting, watched};
 use sixtyone::chan::{self, RecvError, TryRecvError};
 use sixtyone::{block_on, select, spawn};
 use std::pin::pin;
@@ -173,6 +173,33 @@ fn a_receive_is_dropped_while_a_select_holds_it_for_nothing() {
             assert!(left && receive.is_none());
         }
         assert!(tx.try_send(1).is_err(), "nobody waits");
+    });
+}
+
+/// A select gives a place in the buffer back that has been filled otherwise: there is none for who waits for one.
+#[test]
+#[expect(unreachable_code, reason = "what is not sent")]
+fn what_comes_back_takes_the_room_that_is_given_back() {
+    over_procs(|_| {
+        let (tx, rx) = chan::buffered(1);
+        let mut receive = Box::pin(rx.recv_async());
+        assert!(poll_with(receive.as_mut(), Waker::noop()).is_pending());
+        tx.try_send(1).unwrap();
+        let mut waits = None;
+        'left: {
+            select! {
+                send(tx, {
+                    drop(receive);
+                    let tx = tx.clone();
+                    waits = Some(waiting(move || tx.send(2).unwrap()));
+                    break 'left
+                }) -> _ => {}
+                default => {}
+            }
+        }
+        assert_eq!(rx.len(), 1);
+        assert_eq!([rx.recv(), rx.recv()], [Ok(1), Ok(2)]);
+        waits.unwrap().join().unwrap();
     });
 }
 

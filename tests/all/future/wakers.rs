@@ -41,7 +41,9 @@ fn one_sends_on_the_channel_that_wakes_it() {
             for (i, receive) in receives.iter_mut().enumerate() {
                 let tx = tx.clone();
                 // The last has nobody behind it.
-                let waker = waker(move || { let _full = tx.try_send(i + 1); });
+                let waker = waker(move || {
+                    let _full = tx.try_send(i + 1);
+                });
                 assert!(poll_with(receive.as_mut(), &waker).is_pending());
             }
             tx.send(0).unwrap();
