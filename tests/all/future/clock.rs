@@ -8,7 +8,7 @@ use sixtyone::time::{self, Ticker, Timer};
 use sixtyone::{block_on, chan};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -52,17 +52,27 @@ fn many_wait_for_their_moments() {
     });
 }
 
+/// One of two tasks gets the one value; the other waits on.
 #[test]
 fn two_wait_for_one_value() {
     over_procs(|_| {
-        let rx = time::after(2 * MS);
-        let (mut one, mut two) = (Box::pin(rx.recv_async()), Box::pin(rx.recv_async()));
-        let ((calls_one, waker_one), (calls_two, waker_two)) = (Calls::new(), Calls::new());
-        assert!(poll_with(one.as_mut(), &waker_one).is_pending());
-        assert!(poll_with(two.as_mut(), &waker_two).is_pending());
-        until(|| calls_one.count() == 1 && calls_two.count() == 1);
-        assert!(poll_with(two.as_mut(), Waker::noop()).is_ready());
-        assert!(poll_with(one.as_mut(), Waker::noop()).is_pending());
+        let (rx, (enough, is_enough)) = (time::after(2 * MS), chan::unbuffered::<()>());
+        let (got, first) = chan::unbounded();
+        let tasks = [0, 1].map(|_| {
+            let (rx, is_enough, got) = (rx.clone(), is_enough.clone(), got.clone());
+            tokio().spawn(async move {
+                tokio::select! {
+                    due = rx.recv_async() => {
+                        got.send(due.unwrap()).unwrap();
+                        1
+                    }
+                    _ = is_enough.recv_async() => 0,
+                }
+            })
+        });
+        first.recv().unwrap();
+        drop(enough);
+        assert_eq!(tasks.map(|task| block_on(task).unwrap()).iter().sum::<i32>(), 1);
     });
 }
 
@@ -84,12 +94,11 @@ fn a_reset_is_heard_of() {
 #[test]
 fn a_stop_is_heard_of() {
     over_procs(|_| {
-        let timer = Timer::new(2 * MS);
+        let timer = Timer::new(LONG);
         let (calls, waker) = Calls::new();
         let mut receive = Box::pin(timer.channel().recv_async());
         assert!(poll_with(receive.as_mut(), &waker).is_pending());
         assert!(timer.stop());
-        time::sleep(5 * MS);
         assert!(poll_with(receive.as_mut(), &waker).is_pending());
         assert!(!timer.reset(MS));
         until(|| calls.count() > 0 && poll_with(receive.as_mut(), &waker).is_ready());
@@ -156,7 +165,8 @@ fn a_receive_with_a_limit() {
     block_on(async {
         let rx = time::after(MS);
         let mut now = pin!(rx.recv_async());
-        assert!(poll_once(now.as_mut()).await.is_pending());
-        assert!(now.await.is_ok());
+        if poll_once(now.as_mut()).await.is_pending() {
+            assert!(now.await.is_ok());
+        }
     });
 }
