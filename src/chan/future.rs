@@ -80,7 +80,9 @@ impl<'a, T> RecvFuture<'a, T> {
     fn ring_at(&self, when: Deadline, bell: &'static Bell) {
         let before = self.alarm.replace(when);
         if before != when {
-            alarm::cancel(before, bell);
+            if !alarm::cancel(before, bell) {
+                bell.owe();
+            }
             alarm::set(when, bell);
         }
     }

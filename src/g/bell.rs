@@ -1,8 +1,6 @@
 //! How an async task waits: a ticket like a goroutine's, a node, and the waker to call.
 //!
-//! A future borrows a bell for as long as it waits, and gives it back. Bells come from a pool and are never freed, so
-//! whoever is late may still [ring](Bell::ring) one that serves another future by now. That one's task is woken for
-//! nothing, which futures must bear with anyway.
+//! A future borrows a bell for as long as it waits, and gives it back. Bells come from a pool and are never freed.
 //!
 //! Invariants:
 //! - *Under the queue's lock*: a task does not stand still while it waits; its executor may poll the future, or drop
@@ -15,6 +13,9 @@
 //!   stands; who wins it rings after that. So either the future sees that it was won, or its last waker is called.
 //! - *No locks*: the waker is user code, and so are its clone and its drop. All run without any internal lock, and what
 //!   panics in a wake or a drop ends here (the panic hook has printed it): whoever rings has others to wake.
+//! - *Rung as often as won*: whoever wins a bell rings it, once, maybe only when its future has seen that, and has gone.
+//!   So the future counts what it has seen, the ringing counts down, and whoever comes last gives the bell back: none
+//!   is rung that is another future's by now.
 //!
 //! A future that is dropped while a select [holds](super::ticket::Ticket::hold) it does not wait for that. It takes its
 //! slot along, kills its ticket, and leaves the bell, node and all, to the holder, who finds that out when it comes to
@@ -35,7 +36,16 @@ use std::task::{Poll, Waker};
 pub(crate) struct Bell {
     pub(super) ticket: Ticket,
     node: UnsafeCell<Option<Waiter>>,
-    waker: Lock<Option<Waker>>,
+    calls: Lock<Calls>,
+}
+
+#[derive(Debug)]
+struct Calls {
+    waker: Option<Waker>,
+    /// How often it has to be rung still; less than 0: it was, and its future has not seen yet that it was won.
+    owed: i32,
+    /// Whether a future has it.
+    lent: bool,
 }
 
 // SAFETY: the node is touched under its queue's lock, or, in no queue, by who has borrowed the bell. The rest is Send
@@ -70,16 +80,26 @@ impl Bell {
         let bell = POOL.take(|| Bell {
             ticket: Ticket::new(),
             node: UnsafeCell::new(None),
-            waker: Lock::new(Rank::Wait, None),
+            calls: Lock::new(Rank::Pool, Calls { waker: None, owed: 0, lent: false }),
         });
         // Nothing is dropped: the one before has silenced it.
-        *bell.waker.lock() = Some(waker);
+        *bell.calls.lock() = Calls { waker: Some(waker), owed: 0, lent: true };
         bell
     }
 
     /// Ends the loan. It was silenced, and has left its queue.
     pub(crate) fn give_back(&'static self) {
-        // SAFETY: it is in no queue, and nobody else has borrowed it yet.
+        let mut calls = self.calls.lock();
+        calls.lent = false;
+        let last = calls.owed == 0;
+        drop(calls);
+        if last {
+            self.recycle();
+        }
+    }
+
+    fn recycle(&'static self) {
+        // SAFETY: it is in no queue, nobody is going to ring, and nobody else has borrowed it yet.
         unsafe { *self.node.get() = None };
         POOL.give(self);
     }
@@ -87,24 +107,36 @@ impl Bell {
     /// From here on this waker is called.
     pub(crate) fn listen(&self, waker: &Waker) {
         // A comparison of addresses, no user code.
-        if self.waker.lock().as_ref().is_some_and(|mine| mine.will_wake(waker)) {
+        if self.calls.lock().waker.as_ref().is_some_and(|mine| mine.will_wake(waker)) {
             return;
         }
         let waker = waker.clone();
-        let old = self.waker.lock().replace(waker);
+        let old = self.calls.lock().waker.replace(waker);
         contain(|| drop(old));
     }
 
     /// From here on none is.
     pub(crate) fn silence(&self) {
-        let waker = self.waker.lock().take();
+        let waker = self.calls.lock().waker.take();
         contain(|| drop(waker));
     }
 
-    /// Calls the waker, if there is one: user code.
-    pub(crate) fn ring(&self) {
-        let waker = self.waker.lock().take();
+    /// The borrower has seen that it was won, or cannot be kept from being rung: that is done, or will be, once.
+    pub(crate) fn owe(&self) {
+        self.calls.lock().owed += 1;
+    }
+
+    /// Calls the waker, if there is one: user code. By who has won it, once.
+    pub(crate) fn ring(&'static self) {
+        let mut calls = self.calls.lock();
+        let waker = calls.waker.take();
+        calls.owed -= 1;
+        let last = !calls.lent && calls.owed == 0;
+        drop(calls);
         contain(|| waker.into_iter().for_each(Waker::wake));
+        if last {
+            self.recycle();
+        }
     }
 
     /// # Safety
@@ -119,7 +151,10 @@ impl Bell {
     pub(crate) fn told(&self) -> Poll<Option<Wake>> {
         match self.ticket.look() {
             Seen::Waiting(_) => Poll::Pending,
-            Seen::Claimed => Poll::Ready(Some(self.ticket.take())),
+            Seen::Claimed => {
+                self.owe();
+                Poll::Ready(Some(self.ticket.take()))
+            }
             Seen::Running | Seen::Dead => Poll::Ready(None),
         }
     }
@@ -161,7 +196,10 @@ impl Bell {
                 );
                 Left::Held
             }
-            Seen::Claimed => Left::Free(Some(self.ticket.take())),
+            Seen::Claimed => {
+                self.owe();
+                Left::Free(Some(self.ticket.take()))
+            }
             Seen::Running | Seen::Dead => Left::Free(None),
         }
     }

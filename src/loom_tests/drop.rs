@@ -331,7 +331,12 @@ impl Future for Handle<'_> {
                 None => {
                     // SAFETY: before `Status::listen`.
                     unsafe { *self.0.bell.get_mut() = Some(Bell::borrow(cx.waker())) };
-                    status.listen()
+                    let pending = status.listen();
+                    if !pending {
+                        // SAFETY: the end has not looked, and will not.
+                        unsafe { *self.0.bell.get_mut() = None };
+                    }
+                    pending
                 }
             };
         if pending { Poll::Pending } else { Poll::Ready(()) }
@@ -403,10 +408,14 @@ fn an_end_is_awaited_no_more() {
         let mut handle = Handle(&ending);
         let _pending = Pin::new(&mut handle).poll(&mut Context::from_waker(Waker::noop()));
         let bell = handle.bell();
-        if ending.status.detach() == Detach::Mine {
+        let ended = ending.status.detach() == Detach::Mine;
+        if ended {
             ending.free();
         }
         if let Some(bell) = bell {
+            if ended {
+                bell.owe();
+            }
             bell.silence();
             bell.give_back();
         }

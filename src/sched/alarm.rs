@@ -4,9 +4,8 @@
 //! process's, which the first task that needs it starts, sleeps until the earliest moment that any of them waits for,
 //! and rings.
 //!
-//! A bell has one alarm at most, and its future cancels that when it does not wait any more: there are never more
-//! alarms than futures that wait. (One that goes off at that very moment may ring a bell that is another future's by
-//! now, which is allowed: see [`bell`](crate::g::bell).)
+//! A bell has one alarm at most, and its future cancels that when it does not wait any more: there are never more alarms
+//! than futures that wait.
 //!
 //! The deadlock detector need not wait for the thread while there is no alarm.
 #![forbid(unsafe_code)]
@@ -58,11 +57,10 @@ pub(crate) fn set(when: Deadline, bell: &'static Bell) {
     }
 }
 
-/// Takes it back, if it has not gone off.
-pub(crate) fn cancel(when: Deadline, bell: &'static Bell) {
-    if when != Deadline::NEVER {
-        ALARMS.lock().set.remove(&key(when, bell));
-    }
+/// Takes it back. False: it goes off, or has; the bell is rung.
+#[must_use]
+pub(crate) fn cancel(when: Deadline, bell: &'static Bell) -> bool {
+    when == Deadline::NEVER || ALARMS.lock().set.remove(&key(when, bell)).is_some()
 }
 
 /// The thread, if it has nothing to do now or later.

@@ -353,7 +353,7 @@ pub(crate) fn ready(who: Who) {
 
 /// Tells a task: calls its waker, user code.
 #[cold]
-pub(crate) fn ring(bell: &Bell) {
+pub(crate) fn ring(bell: &'static Bell) {
     tls::assert_no_locks();
     debug_assert!(M::current().is_none_or(|m| m.seat.in_user()), "a waker is called inside the scheduler");
     bell.ring();

@@ -136,7 +136,14 @@ impl<T> Future for JoinHandle<T> {
                     let bell = Bell::borrow(cx.waker());
                     // SAFETY: the handle's owner, before `Status::listen`, once.
                     unsafe { *gp.bell() = Some(bell) };
-                    status.listen()
+                    let pending = status.listen();
+                    if !pending {
+                        // SAFETY: still that; and the end, which is past, has not looked, and will not ring.
+                        unsafe { *gp.bell() = None };
+                        bell.silence();
+                        bell.give_back();
+                    }
+                    pending
                 }
             };
         if pending {

@@ -281,17 +281,21 @@ impl<T> JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         let bell = self.bell();
+        let mut ended = true;
         if self.taken {
             // SAFETY: it has ended, the result is gone, and we are its handle: the slot is ours.
             unsafe { free(self.gp) };
         } else {
             match self.gp.status().detach() {
-                Detach::Running => {}
+                Detach::Running => ended = false,
                 // SAFETY: result and slot are ours, by the answer.
                 Detach::Mine => unsafe { discard(self.gp, None) },
             }
         }
         if let Some(bell) = bell {
+            if ended {
+                bell.owe();
+            }
             bell.silence();
             bell.give_back();
         }
