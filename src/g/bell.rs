@@ -219,3 +219,28 @@ fn contain(f: impl FnOnce()) {
         std::mem::forget(second);
     }
 }
+
+#[cfg(all(test, not(sixtyone_loom)))]
+mod tests {
+    use super::*;
+
+    /// No other test here has one.
+    #[test]
+    fn the_last_of_all_gives_it_back() {
+        let borrow = || Bell::borrow(Waker::noop());
+        let first = borrow();
+        first.owe();
+        first.silence();
+        first.give_back();
+        let second = borrow();
+        assert!(!std::ptr::eq(first, second), "it is yet to be rung");
+        first.ring();
+        let third = borrow();
+        assert!(std::ptr::eq(first, third));
+
+        second.ring();
+        second.owe();
+        second.give_back();
+        assert!(std::ptr::eq(borrow(), second), "it was rung before");
+    }
+}
