@@ -33,6 +33,11 @@
 //! # Threads and goroutines
 //! Channels, all of [`sync`] and [`time`], and [`task::JoinHandle`] work from plain threads too, which they block;
 //! a goroutine they park. "Blocks" in these pages means either.
+//!
+//! # Async code
+//! Goroutines and the tasks of an async runtime live side by side in one process, and meet on channels:
+//! [`send_async`](chan::Sender::send_async) and [`recv_async`](chan::Receiver::recv_async) are futures for any
+//! executor, a [`JoinHandle`] can be awaited, and [`block_on`] waits for a future in a goroutine.
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!(
@@ -87,4 +92,4 @@ mod timer;
 
 pub use runtime::Runtime;
 pub use sched::park::yield_now;
-pub use task::{JoinHandle, scope, spawn};
+pub use task::{JoinHandle, block_on, scope, spawn};

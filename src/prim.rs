@@ -231,7 +231,7 @@ pub(crate) enum Rank {
     Idle = 2,
     /// The global run queue.
     Global = 3,
-    /// Pools of [`Pool`] objects.
+    /// Pools of [`Pool`] objects; a task's waker.
     Pool = 4,
 }
 

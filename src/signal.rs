@@ -180,8 +180,7 @@ fn start() -> io::Result<Hub> {
     let hub = Hub { signals: signals.handle(), asked: Vec::new(), default: Vec::new() };
     std::thread::Builder::new().name("sixtyone-signal".into()).spawn(move || {
         for number in signals.forever() {
-            let heard = HUB.lock().as_mut().is_none_or(|hub| hub.tell(Signal(number)));
-            if !heard {
+            if !tell(Signal(number)) {
                 // It fails for signals that do nothing by default, or whose default is not known.
                 let _nothing = emulate_default_handler(number);
             }
@@ -201,18 +200,20 @@ impl Hub {
         Ok(())
     }
 
-    /// Sends it to all who asked for it. False: there is nobody any more, and it is to do what it did before.
-    fn tell(&mut self, signal: Signal) -> bool {
-        let mut heard = false;
-        self.asked.retain(|asked| {
-            if !asked.signals.contains(&signal) {
-                return true;
-            }
-            // Full: it has much to read already.
-            let open = !matches!(asked.to.try_send(signal), Err(TrySendError::Closed(_)));
-            heard |= open;
-            open
-        });
-        heard || !self.default.contains(&signal)
+    fn asked_for(&self, signal: Signal) -> Vec<Sender<Signal>> {
+        let asked = self.asked.iter().filter(|asked| asked.signals.contains(&signal));
+        asked.map(|asked| asked.to.clone()).collect()
     }
+}
+
+/// Sends it to all who asked for it. False: there is nobody any more, and it is to do what it did before.
+fn tell(signal: Signal) -> bool {
+    let asked = HUB.lock().as_ref().map(|hub| hub.asked_for(signal));
+    // Without the lock: a send may call a task's waker. Full: it has much to read already.
+    let open = |to: &Sender<Signal>| !matches!(to.try_send(signal), Err(TrySendError::Closed(_)));
+    let heard = asked.iter().flatten().filter(|to| open(to)).count() > 0;
+    let mut hub = HUB.lock();
+    let Some(hub) = hub.as_mut() else { return true };
+    hub.asked.retain(|asked| !asked.to.is_closed());
+    heard || !hub.default.contains(&signal)
 }

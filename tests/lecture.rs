@@ -312,9 +312,9 @@ fn each_item_of_the_notes_has_a_row() {
     assert_eq!(found, wanted);
 }
 
-/// Examples that show what the notes do not speak of: servers on the network (tests/servers runs them), selects
-/// (tests/power_series.rs).
-const OF_OUR_OWN: [&str; 5] = ["chat", "echo_server", "http_hello", "power_series", "tls_echo"];
+/// Examples that show what the notes do not speak of: servers on the network, and async code beside goroutines
+/// (tests/servers runs them), selects (tests/power_series.rs).
+const OF_OUR_OWN: [&str; 6] = ["chat", "echo_server", "http_hello", "power_series", "tls_echo", "with_tokio"];
 
 #[test]
 fn each_small_example_has_a_row() {

@@ -3,9 +3,12 @@
 //! Invariants, under the lock:
 //! - a receiver that waits and can be won means an empty buffer; a waiting sender means a full one (an unbuffered channel's
 //!   always is); so at most one of the two queues has waiters that can be won;
-//! - a waiter's `slot` points at a `T` in its frame: a sender's is full until a receiver has won it, a receiver's is empty
-//!   until a sender has;
-//! - once `closed`, nobody queues any more and nothing is put into the buffer.
+//! - a waiter's `slot` points at a `T` in its frame, or its future: a sender's is full until a receiver has won it, a
+//!   receiver's is empty until a sender has;
+//! - once `closed`, nobody queues any more and nothing is put into the buffer, but for what comes back;
+//! - what *comes back* ([`State::put_back`]: a future was handed it, and dropped before it could say so) goes to
+//!   whoever waits, or to the front of the buffer, which may hold more than it should then, an unbuffered channel's
+//!   too. Who takes from such a buffer makes no room.
 //!
 //! The third queue, `offers`, and the places `reserved` in the buffer are select's, whose sends have no value before they are
 //! chosen: see [`promise`](super::promise). All that is done for them here: a place that is reserved counts as taken; who makes
@@ -64,7 +67,7 @@ pub(super) struct Chan<T> {
 type Held<'a, T> = LockGuard<'a, State<T>>;
 
 /// How a send that does not wait ends. The value is gone if it is done; it stays where it is else.
-enum Sent<'a, T> {
+pub(super) enum Sent<'a, T> {
     Done,
     Closed,
     Full(Held<'a, T>),
@@ -91,10 +94,13 @@ impl<T> State<T> {
     ///
     /// Values are moved from place to place, not through results: they may be large, and stacks are small.
     #[inline(always)]
-    pub(super) fn take(&mut self, slot: &mut MaybeUninit<T>) -> Option<Option<Who>> {
+    pub(super) fn take(&mut self, slot: &mut MaybeUninit<T>, cap: usize) -> Option<Option<Who>> {
         let buffered = self.buf.pop_front().map(|value| slot.write(value)).is_some();
         if self.senders.is_empty() && self.offers.is_empty() {
             return buffered.then_some(None);
+        }
+        if buffered && !self.has_room(cap) {
+            return Some(None);
         }
         if buffered && let Some(offer) = self.offers_turn() {
             return Some(Some(offer));
@@ -136,6 +142,25 @@ impl<T> State<T> {
         // SAFETY: the caller vouches.
         self.buf.push_back(unsafe { value.read() });
         Put::Buffered
+    }
+
+    /// Takes a value back that was taken, but not by anybody. Says whom to ready.
+    ///
+    /// # Safety
+    /// `value` points at a T, which is moved.
+    #[cold]
+    #[must_use]
+    pub(super) unsafe fn put_back(&mut self, value: *const T) -> Option<Who> {
+        let receiver = self.receivers.claim_first(Wake::Handed);
+        // SAFETY: as in `put`.
+        unsafe {
+            let Some(receiver) = receiver else {
+                self.buf.push_front(value.read());
+                return None;
+            };
+            receiver.as_ref().slot.cast::<T>().copy_from_nonoverlapping(value, 1);
+            Some(receiver.as_ref().who)
+        }
     }
 
     #[inline(always)]
@@ -232,7 +257,7 @@ impl<T> Chan<T> {
     /// # Safety
     /// The slot is full. If it is done, it is empty afterwards.
     #[inline(always)]
-    unsafe fn send_now(&self, slot: &MaybeUninit<T>) -> Sent<'_, T> {
+    pub(super) unsafe fn send_now(&self, slot: &MaybeUninit<T>) -> Sent<'_, T> {
         let mut state = self.state.lock();
         if state.closed {
             return Sent::Closed;
@@ -310,7 +335,7 @@ impl<T> Chan<T> {
             let mut state = self.state.lock();
             // SAFETY: the caller vouches: ours, and empty.
             let slot = unsafe { &mut *node.as_ref().slot.cast::<MaybeUninit<T>>() };
-            let (end, other) = match state.take(slot) {
+            let (end, other) = match state.take(slot, self.cap) {
                 Some(other) => (Some(Wake::Handed), other),
                 None if state.closed => (Some(Wake::Closed), None),
                 None => (until.has_passed().then_some(Wake::Timeout), None),
@@ -356,17 +381,17 @@ impl<T> Chan<T> {
             ready(offer);
             return Received::Empty(state);
         }
-        Self::recv_under(state, slot)
+        self.recv_under(state, slot)
     }
 
     #[inline(always)]
     fn recv_now(&self, slot: &mut MaybeUninit<T>) -> Received<'_, T> {
-        Self::recv_under(self.state.lock(), slot)
+        self.recv_under(self.state.lock(), slot)
     }
 
     #[inline(always)]
-    fn recv_under<'a>(mut state: Held<'a, T>, slot: &mut MaybeUninit<T>) -> Received<'a, T> {
-        match state.take(slot) {
+    fn recv_under<'a>(&self, mut state: Held<'a, T>, slot: &mut MaybeUninit<T>) -> Received<'a, T> {
+        match state.take(slot, self.cap) {
             Some(other) => {
                 drop(state);
                 if let Some(other) = other {

@@ -3,6 +3,7 @@
 
 use super::core::Chan;
 use super::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+use super::future::{RecvFuture, SendFuture};
 use super::iter::{Iter, TryIter};
 use super::source::{Counted, Source};
 use super::timer::TimerChan;
@@ -134,6 +135,27 @@ impl<T> Sender<T> {
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         self.0.chan.try_send(value)
     }
+
+    /// Sends a value from async code: [`send`](Sender::send) as a future, for any executor.
+    ///
+    /// It takes its place in the order of those who wait when it is first polled. Dropped before it is ready, it takes
+    /// its value along (unless that has just been received); to keep the value, do not drop the future, but go on
+    /// polling it.
+    ///
+    /// # Errors
+    /// The channel is, or gets, closed; the value comes back.
+    ///
+    /// ```
+    /// let (tx, rx) = sixtyone::chan::unbuffered();
+    /// let receiver = std::thread::spawn(move || rx.recv());
+    /// sixtyone::block_on(async {
+    ///     assert_eq!(tx.send_async(61).await, Ok(()));
+    /// });
+    /// assert_eq!(receiver.join().unwrap(), Ok(61));
+    /// ```
+    pub fn send_async(&self, value: T) -> SendFuture<'_, T> {
+        SendFuture::new(self.chan(), value)
+    }
 }
 
 impl<T> Receiver<T> {
@@ -202,6 +224,36 @@ impl<T> Receiver<T> {
         self.0.try_recv()
     }
 
+    /// Receives a value in async code: [`recv`](Receiver::recv) as a future, for any executor.
+    ///
+    /// It takes its place in the order of those who wait when it is first polled. Dropping it before it is ready loses
+    /// nothing: a value that it was handed and did not return goes to the next who waits, or to the front of the
+    /// buffer, of an unbuffered channel, too ([`len`](Receiver::len) counts it there); only who was told in between
+    /// that the channel is closed does not see it. One that a select had chosen to send to, and was making a value for:
+    /// that value is sent then as by [`send`](Sender::send).
+    ///
+    /// The receivers of [`time`](crate::time), and a context's [`done`](crate::sync::Context::done), can be awaited,
+    /// too. The clock is looked at by a thread of the process's then, which the first of them starts.
+    ///
+    /// # Errors
+    /// The channel is closed and empty, or gets so.
+    ///
+    /// # Panics
+    /// The future, when a receiver of the clock's needs that thread and it cannot be had; and when it is polled after
+    /// it was ready.
+    ///
+    /// ```
+    /// let (tx, rx) = sixtyone::chan::unbuffered();
+    /// std::thread::spawn(move || tx.send("from a thread"));
+    /// sixtyone::block_on(async {
+    ///     assert_eq!(rx.recv_async().await, Ok("from a thread"));
+    ///     assert!(rx.recv_async().await.is_err());
+    /// });
+    /// ```
+    pub fn recv_async(&self) -> RecvFuture<'_, T> {
+        RecvFuture::new(self.source())
+    }
+
     /// The values, until the channel is closed and empty. Blocks between them.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter(self)
@@ -229,13 +281,14 @@ macro_rules! both_ends {
                 $chan.is_closed()
             }
 
-            /// How many values are buffered: 0 for an unbuffered channel.
+            /// How many values are buffered: 0 for an unbuffered channel, unless one came back from a dropped
+            /// [`recv_async`](Receiver::recv_async).
             pub fn len(&self) -> usize {
                 let $this = self;
                 $chan.len()
             }
 
-            /// Whether nothing is buffered: always true for an unbuffered channel.
+            /// Whether nothing is buffered: true for an unbuffered channel, with the same exception.
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
             }

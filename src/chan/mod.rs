@@ -12,6 +12,9 @@
 //! limit that has passed they take what is there. A receiver on which the time arrives comes from [`time`](crate::time): it has
 //! no senders, room for one value, and several that wait on it get that in no particular order.
 //!
+//! Async code waits with [`Sender::send_async`] and [`Receiver::recv_async`], under whatever executor: its tasks,
+//! goroutines and plain threads meet on the same channels, in the same queues.
+//!
 //! [`select!`](crate::select) waits for several operations and does one of them; [`Select`] is the same for a number of them that is
 //! known at run time only.
 //!
@@ -27,6 +30,7 @@
 
 mod core;
 mod error;
+mod future;
 mod handle;
 mod iter;
 mod promise;
@@ -35,6 +39,7 @@ mod source;
 mod timer;
 
 pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+pub use future::{RecvFuture, SendFuture};
 pub use handle::{Receiver, Sender, buffered, never, unbounded, unbuffered};
 pub use iter::{IntoIter, Iter, TryIter};
 pub use select::{Select, SelectTimeoutError, SelectedOperation, TrySelectError};

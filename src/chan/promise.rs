@@ -7,11 +7,11 @@
 //! - of *room* in the buffer: a place that counts as taken, but is none in the order: the value goes behind what is there when
 //!   it comes.
 //!
-//! A promise is kept ([`Chan::keep`]) or taken back ([`Chan::take_back`]); nobody may forget one. A receiver that is given back
-//! looks again: at what has come meanwhile, whether the channel is closed, whether its deadline has passed. If the channel
-//! was closed meanwhile, a promise is kept no more: the value comes back, as from every send after a close, and the
-//! receiver looks again: it may find what others had sent before the close. If the receiver has died with its runtime, the value is sent as any other is, to whom it may
-//! concern.
+//! A promise is kept ([`Chan::keep`]) or taken back ([`Chan::take_back`]); nobody may forget one. A receiver that is
+//! given back looks again: at what has come meanwhile, whether the channel is closed, whether its deadline has passed.
+//! If the channel was closed meanwhile, a promise is kept no more: the value comes back, as from every send after a
+//! close, and the receiver looks again: it may find what others had sent before the close. If the receiver has died with
+//! its runtime, or was a future that is dropped now, the value is sent as any other is, to whom it may concern.
 //!
 //! An arm that waits has a node without a slot in the channel's `offers`; it is told to look again. **Nobody who could meet
 //! sleeps**: when a receiver of a channel waits and can be won, or the channel has room, then no offer waits there, or one is
@@ -36,7 +36,7 @@ use super::core::{Chan, Put, State};
 use super::error::SendError;
 use crate::g::ticket::Wake;
 use crate::g::waiter::{Waiter, Who};
-use crate::sched::park::ready;
+use crate::sched::park::{ready, ready_each};
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
@@ -95,8 +95,8 @@ impl<T> State<T> {
 
     /// There is room: for the value of a plain sender, or for an offer. To be readied.
     #[must_use]
-    fn room_made(&mut self) -> Option<Who> {
-        if self.closed {
+    fn room_made(&mut self, cap: usize) -> Option<Who> {
+        if self.closed || !self.has_room(cap) {
             return None;
         }
         self.fill_from_sender().or_else(|| self.nudge())
@@ -137,14 +137,16 @@ impl<T> Chan<T> {
             unsafe { self.take_back(Promise::Receiver(node)) };
             return Err(SendError(value));
         }
-        // SAFETY: held: its frame is there until `ready`; and, if it is dead, for ever. Once won, its slot is ours, an empty T.
+        // SAFETY: held: its node is there until `ready`; and, if it is dead, until we say that we have let go. Once
+        // won, its slot is ours, an empty T.
         unsafe {
+            let who = node.as_ref().who;
             if !node.as_ref().claim_held(Wake::Handed) {
+                who.left_to_holder();
                 drop(state);
                 return self.send(value);
             }
             state.receivers.unlink(node);
-            let who = node.as_ref().who;
             node.as_ref().slot.cast::<T>().write(value);
             *node.as_ref().won.get_mut() = true;
             drop(state);
@@ -161,16 +163,16 @@ impl<T> Chan<T> {
             return Err(SendError(value));
         }
         let value = ManuallyDrop::new(value);
-        // SAFETY: it is moved, since the place that was reserved is free.
-        let receiver = match unsafe { state.put(&raw const *value, self.cap) } {
+        // SAFETY: it is moved: the place that was reserved is ours, whatever may have come back.
+        let receiver = match unsafe { state.put(&raw const *value, usize::MAX) } {
             Put::Handed(receiver) => Some(receiver),
             Put::Buffered => None,
-            Put::Full => unreachable!("the place that was reserved is free"),
+            Put::Full => unreachable!("of any number"),
         };
         // Not needed after all: then it is others'.
-        let other = receiver.and_then(|_| state.room_made());
+        let other = receiver.and_then(|_| state.room_made(self.cap));
         drop(state);
-        receiver.into_iter().chain(other).for_each(ready);
+        ready_each(&[receiver, other]);
         Ok(())
     }
 
@@ -185,11 +187,15 @@ impl<T> Chan<T> {
             // SAFETY: held, as in `hand_over`.
             Promise::Receiver(node) => unsafe {
                 let who = node.as_ref().who;
-                node.as_ref().claim_held(Wake::Retry).then_some(who)
+                let won = node.as_ref().claim_held(Wake::Retry);
+                if !won {
+                    who.left_to_holder();
+                }
+                won.then_some(who)
             },
             Promise::Room => {
                 state.reserved -= 1;
-                state.room_made()
+                state.room_made(self.cap)
             }
             Promise::Closed => None,
         };

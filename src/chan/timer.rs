@@ -15,6 +15,9 @@
 //! Each waiter brings the clock, not only the first: that one may be a goroutine whose runtime is dropped, and then the
 //! others would wait for ever. So on each value all of them wake, and which of them gets it is open.
 //!
+//! An async task brings no clock, nor does its bell: it is told until when it may wait ([`Looked::Until`]), and has
+//! itself rung then ([`alarm`](crate::sched::alarm)).
+//!
 //! There is one more kind, which [ends](TimerChan::ending): at `due` it closes instead of delivering, for all, like a channel
 //! whose last sender goes. A `Context`'s.
 //!
@@ -23,6 +26,7 @@
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::g::WaitReason;
+use crate::g::bell::{Bell, Left};
 use crate::g::ticket::Wake;
 use crate::g::waiter::Waiter;
 use crate::g::waitq::WaitQueue;
@@ -47,6 +51,15 @@ struct State {
 /// See the module's head.
 #[derive(Debug)]
 pub(crate) struct TimerChan(Lock<State>);
+
+/// What an async task has seen.
+#[derive(Debug)]
+pub(super) enum Looked {
+    /// What it waited for; it does not wait any more.
+    Came(Result<Deadline, RecvError>),
+    /// Nothing before that moment, when it is to look again; or earlier, if its bell rings.
+    Until(Deadline),
+}
 
 impl State {
     fn is_pending(&self, now: Deadline) -> bool {
@@ -164,6 +177,34 @@ impl TimerChan {
                 }
             }
         }
+    }
+
+    /// A look of a task's, which waits from here on if there is nothing.
+    pub(super) fn look_or_wait(&self, bell: &'static Bell) -> Looked {
+        let mut state = self.0.lock();
+        let came = state.look().transpose();
+        // SAFETY: the lock is held; there is no slot, and its queue is this one.
+        unsafe {
+            match came {
+                Some(came) => {
+                    let _over = bell.leave(&mut state.receivers);
+                    Looked::Came(came)
+                }
+                None => {
+                    if bell.told().is_ready() {
+                        bell.wait_in(&mut state.receivers, std::ptr::null_mut());
+                    }
+                    Looked::Until(state.deadline())
+                }
+            }
+        }
+    }
+
+    /// The task goes.
+    pub(super) fn leave(&self, bell: &'static Bell) -> Left {
+        let mut state = self.0.lock();
+        // SAFETY: the lock is held.
+        unsafe { bell.leave(&mut state.receivers) }
     }
 
     /// The next value is there when `time` has passed, and no other. True: one was to come, or pending.

@@ -11,7 +11,7 @@
 //!  32  code      how to run, drop, complete a closure of its type
 //!  40  site      where it was spawned
 //!  48  cold      name, stack size, goroutine-locals: only if the spawner gave, or it made, any
-//!  56  joiner    the node of whoever joins
+//!  56  joiner    the node of whoever joins, or the bell of whoever awaits that   (status.rs says which)
 //!  64  rt        its runtime; null: the slot is free
 //!  72  body      before the first run: the closure (boxed if larger)
 //!                then: saved stack pointer, stack, what it waits for
@@ -27,6 +27,7 @@
 //!   to them `name` gives what `cold` has, under a lock that whoever frees a slot with a `cold` takes, too.
 #![expect(unsafe_code, reason = "a slot whose body changes its type with the goroutine's state")]
 
+pub(crate) mod bell;
 pub(crate) mod list;
 pub(crate) mod locals;
 pub(crate) mod parker;
@@ -45,6 +46,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+use bell::Bell;
 use status::Status;
 use task::Code;
 use ticket::{Epoch, Ticket, Wake};
@@ -105,7 +107,7 @@ pub(crate) struct Heir {
     pub(crate) of: *const (),
 }
 
-/// What a parked goroutine waits for, in Go's words.
+/// What a parked goroutine waits for, in Go's words, where Go has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum WaitReason {
@@ -122,6 +124,7 @@ pub(crate) enum WaitReason {
     Join,
     Sleep,
     IoWait,
+    BlockOn,
 }
 
 impl fmt::Display for WaitReason {
@@ -140,6 +143,7 @@ impl fmt::Display for WaitReason {
             WaitReason::Join => "join",
             WaitReason::Sleep => "sleep",
             WaitReason::IoWait => "IO wait",
+            WaitReason::BlockOn => "block_on",
         })
     }
 }
@@ -183,7 +187,7 @@ pub(crate) struct G {
     site: AtomicPtr<Location<'static>>,
     /// A box, or null.
     cold: AtomicPtr<Cold>,
-    joiner: UnsafeCell<Option<NonNull<Waiter>>>,
+    joiner: UnsafeCell<*const ()>,
     rt: AtomicPtr<()>,
     body: UnsafeCell<[u64; BODY / 8]>,
 }
@@ -356,7 +360,16 @@ impl Gp {
     /// # Safety
     /// The caller is the handle's owner before `Status::join`, or the end that found `End::Joined`.
     pub(crate) unsafe fn joiner(&self) -> *mut Option<NonNull<Waiter>> {
-        self.g().joiner.get()
+        self.g().joiner.get().cast()
+    }
+
+    /// In the same place, the bell of who awaits the end: written by the handle's owner before `Status::listen`, read
+    /// by the end, and by that owner, once it has been written.
+    ///
+    /// # Safety
+    /// The caller is the handle's owner, or the end as `Status::finish` asks for it.
+    pub(crate) unsafe fn bell(&self) -> *mut Option<&'static Bell> {
+        self.g().joiner.get().cast()
     }
 
     /// # Safety

@@ -1,20 +1,20 @@
 //! The ticket: one word that decides who wakes a waiter.
 //!
-//! Whoever can block (a goroutine, a plain thread's [`Parker`](super::parker::Parker)) has one ticket, in memory
-//! that is never unmapped and never changes type. The word holds an *epoch*, which grows with every wait and
-//! survives the reuse of the slot, and a *state*:
+//! Whoever can wait (a goroutine, a plain thread's [`Parker`](super::parker::Parker), an async task's
+//! [`Bell`](super::bell::Bell)) has one ticket, in memory that is never unmapped and never changes type. The word holds
+//! an *epoch*, which grows with every wait and survives the reuse of the slot, and a *state*:
 //!
 //! | state | meaning | who may change it |
 //! | --- | --- | --- |
 //! | Running | not waiting | the owner: to Waiting, once its registers are saved |
 //! | Waiting | parked, in some queue, heap or list | anybody, by [`Ticket::claim`] with the right epoch |
-//! | Held | waits, claimed by one who has yet to make the value | the holder, by [`Ticket::claim_held`]; its runtime's end: Dead |
+//! | Held | waits, claimed by one who has yet to make the value | the holder, by [`Ticket::claim_held`]; its runtime's end, or its future's drop: Dead |
 //! | Claimed(why) | a waker has won; it is on the way to `ready` | the owner, when it runs again: Running, epoch + 1 |
 //! | Poked | waits, while somebody looks at it or at its stack | a waker, to Poked and claimed; the poker, back to Waiting |
 //! | Poked, held | both | the holder, to Poked and claimed; the poker, to Held |
 //! | Poked, claimed(why) | a waker has won, and not called `ready` | that waker, to Poked and readied; the poker, to Claimed(why) |
 //! | Poked, readied(why) | the waker is done: it is the poker's to ready | the poker, to Claimed(why) |
-//! | Dead | its runtime is gone; it never runs again | nobody |
+//! | Dead | its runtime is gone, it never runs again; or a task that went while it was held | nobody; of a task, the holder: Running |
 //!
 //! Protocol:
 //! 1. The owner reads its [`Ticket::epoch`] and shows it to whatever may wake it (a queue's node, a timer).
@@ -30,11 +30,12 @@
 //! [`Ticket::is_mine_to_ready`]. If that says no, the poker readies it when it has let go ([`Ticket::let_go`]). So one of the
 //! two does, once, and nobody runs it while the poker has it.
 //!
-//! *Holding* ([`Ticket::hold`]) is the first half of a claim, for who does not have yet what the waiter is to get (a select
-//! evaluates the value of a send only when it knows that it will send). It may last: user code runs meanwhile. All other
-//! claims fail, the timer's too; to a look from outside, and to a poke, it waits. Only the end of its runtime comes between;
-//! then the second half fails, and the holder keeps what it has made. The waiter's node keeps its place
-//! ([`Ticket::comes_back`]), for the holder may end it with [`Wake::Retry`]: nothing was meant, wait on.
+//! *Holding* ([`Ticket::hold`]) is the first half of a claim, for who does not have yet what the waiter is to get (a
+//! select evaluates the value of a send only when it knows that it will send). It may last: user code runs meanwhile.
+//! All other claims fail, the timer's too; to a look from outside, and to a poke, it waits. Only the end of its
+//! runtime, or of a task's future, comes between; then the second half fails, and the holder keeps what it has made.
+//! The waiter's node keeps its place ([`Ticket::comes_back`]), for the holder may end it with [`Wake::Retry`]: nothing
+//! was meant, wait on.
 //!
 //! Between 3 and 4 no user code runs and nothing blocks, so that a runtime's drop can wait for it.
 
@@ -283,6 +284,13 @@ impl Ticket {
         self.0.store(epoch | DEAD, Ordering::Release);
     }
 
+    /// Makes the ticket of one that was killed while it was held good for another owner's waits. By the holder, when
+    /// nobody else knows of it.
+    pub(crate) fn revive(&self) {
+        let epoch = self.0.load(Ordering::Relaxed) & !STATE;
+        self.0.store((epoch + (STATE + 1)) | RUNNING, Ordering::Relaxed);
+    }
+
     /// A look from outside. Who is poked waits, or is claimed.
     pub(crate) fn look(&self) -> Seen {
         // ORDER: pairs with `arm`, `bury`.
@@ -327,6 +335,17 @@ mod tests {
         assert!(ticket.hold(epoch) && ticket.kill(epoch));
         assert!(!ticket.claim_held(epoch, Wake::Handed, || {}) && !ticket.comes_back(epoch));
         assert_eq!(ticket.look(), Seen::Dead);
+    }
+
+    #[test]
+    fn who_died_while_it_was_held_can_be_revived() {
+        let (ticket, epoch) = waiting();
+        assert!(ticket.hold(epoch) && ticket.kill(epoch));
+        ticket.revive();
+        assert_eq!(ticket.look(), Seen::Running);
+        let again = ticket.epoch();
+        ticket.arm();
+        assert!(!ticket.claim(epoch, Wake::Handed) && ticket.claim(again, Wake::Handed));
     }
 
     #[test]

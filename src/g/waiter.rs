@@ -1,9 +1,9 @@
 //! The node a waiter leaves in the queue of what it waits for.
 //!
-//! A node lies in the waiter's own frame. It is touched under its queue's lock only, or by the one waker that won
-//! the waiter's ticket and has not called `ready` yet. A waiter that was not taken off the queue by its waker takes
-//! the lock and unlinks itself, in O(1), before it returns. A ghost's frame is never reused, so its nodes stay
-//! valid; wakers find its ticket dead and pass on.
+//! A node lies in the waiter's own frame, or in a task's [`Bell`]. It is touched under its queue's lock only, or by the
+//! one waker that won the waiter's ticket and has not called `ready` yet. A waiter that was not taken off the queue by
+//! its waker takes the lock and unlinks itself, in O(1), before it returns. A ghost's frame is never reused, so its
+//! nodes stay valid; wakers find its ticket dead and pass on.
 //!
 //! One who waits for several things has a node in each of their queues. Who wins him with something for him marks the node by
 //! which he did ([`Waiter::won`]); the others he unlinks himself, each under its lock. One who is told to look again may leave
@@ -11,6 +11,7 @@
 #![expect(unsafe_code, reason = "renews nodes that others have pointers to")]
 
 use super::Gp;
+use super::bell::Bell;
 use super::parker::Parker;
 use super::ticket::{Epoch, Seen, Ticket, Wake};
 use crate::prim::RaceCell;
@@ -23,6 +24,8 @@ pub(crate) enum Who {
     G(Gp),
     /// A plain OS thread.
     Thread(&'static Parker),
+    /// An async task.
+    Task(&'static Bell),
 }
 
 impl Who {
@@ -31,6 +34,7 @@ impl Who {
         match self {
             Who::G(gp) => gp.ticket(),
             Who::Thread(parker) => &parker.ticket,
+            Who::Task(bell) => &bell.ticket,
         }
     }
 
@@ -38,6 +42,13 @@ impl Who {
     pub(crate) fn not_needed(self) {
         if let Who::Thread(parker) = self {
             parker.give_back();
+        }
+    }
+
+    /// Who held it could not claim it, and lets go of its node: it has died. A task's bell has nobody else.
+    pub(crate) fn left_to_holder(self) {
+        if let Who::Task(bell) = self {
+            bell.inherit();
         }
     }
 }
@@ -92,6 +103,7 @@ impl Waiter {
         match self.who {
             Who::G(gp) => gp.claim(self.epoch, why),
             Who::Thread(parker) => parker.ticket.claim(self.epoch, why),
+            Who::Task(bell) => bell.ticket.claim(self.epoch, why),
         }
     }
 
@@ -107,6 +119,7 @@ impl Waiter {
         match self.who {
             Who::G(gp) => gp.claim_held(self.epoch, why),
             Who::Thread(parker) => parker.ticket.claim_held(self.epoch, why, || {}),
+            Who::Task(bell) => bell.ticket.claim_held(self.epoch, why, || {}),
         }
     }
 }

@@ -5,7 +5,9 @@
 
 use super::idle::Queue;
 use super::model;
+use crate::block_on;
 use crate::g::WaitReason;
+use crate::g::bell::Bell;
 use crate::g::status::{Detach, End, Status};
 use crate::g::ticket::{Epoch, Seen, Ticket, Wake};
 use crate::g::waiter::Waiter;
@@ -15,9 +17,11 @@ use crate::runq::global::Global;
 use crate::sched::close::{kill_waiting, sweep};
 use crate::sched::park::{me, park_if, ready};
 use loom::thread;
+use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
 
 /// A slot of the slab, and the goroutine in it.
 struct Slot {
@@ -244,6 +248,7 @@ struct Ending {
     /// The result, and the slot with it.
     result: RaceCell<u32>,
     joiner: RaceCell<Option<NonNull<Waiter>>>,
+    bell: RaceCell<Option<&'static Bell>>,
     freed: AtomicUsize,
 }
 
@@ -260,21 +265,25 @@ impl Ending {
             status,
             result: RaceCell::new(0),
             joiner: RaceCell::new(None),
+            bell: RaceCell::new(None),
             freed: AtomicUsize::new(0),
         })
     }
 
     fn free(&self) {
         self.result.get_mut();
+        self.bell.get_mut();
         self.freed.fetch_add(1, Relaxed);
     }
 
     /// As `sched::run::finish`.
     fn finish(&self) {
         self.result.get_mut();
-        match self.status.finish() {
+        // SAFETY: `Status` says when.
+        match self.status.finish(|| unsafe { (*self.bell.get()).expect("left before") }) {
             End::Mine => self.free(),
             End::Handles => {}
+            End::Rings(bell) => bell.ring(),
             End::Joined => {
                 // SAFETY: the joiner's frame waits.
                 let node = unsafe { (*self.joiner.get()).expect("left before").as_ref() };
@@ -295,6 +304,42 @@ impl Ending {
             park_if(who, &|| self.status.join(), WaitReason::Join, std::ptr::null());
         }
         self.free();
+    }
+}
+
+/// As `JoinHandle`, awaited.
+struct Handle<'a>(&'a Ending);
+
+impl Handle<'_> {
+    fn bell(&self) -> Option<&'static Bell> {
+        // SAFETY: the handle has written it.
+        self.0.status.has_bell().then(|| unsafe { *self.0.bell.get() }).flatten()
+    }
+}
+
+impl Future for Handle<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let status = &self.0.status;
+        let pending = !status.is_done()
+            && match self.bell() {
+                Some(bell) => {
+                    bell.listen(cx.waker());
+                    !status.is_done()
+                }
+                None => {
+                    // SAFETY: before `Status::listen`.
+                    unsafe { *self.0.bell.get_mut() = Some(Bell::borrow(cx.waker())) };
+                    let pending = status.listen();
+                    if !pending {
+                        // SAFETY: the end has not looked, and will not.
+                        unsafe { *self.0.bell.get_mut() = None };
+                    }
+                    pending
+                }
+            };
+        if pending { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 
@@ -321,6 +366,58 @@ fn a_detached_result_is_dropped_once() {
         let end = ends(&ending);
         if ending.status.detach() == Detach::Mine {
             ending.free();
+        }
+        end.join().unwrap();
+        assert_eq!(ending.freed.load(Relaxed), 1);
+    });
+}
+
+#[test]
+fn an_end_is_awaited() {
+    model(4, || {
+        let ending = Ending::new();
+        let end = ends(&ending);
+        block_on(Handle(&ending));
+        ending.free();
+        end.join().unwrap();
+        assert_eq!(ending.freed.load(Relaxed), 1);
+    });
+}
+
+/// Awaited by one task, then by another; the first one's waker does not count any more.
+#[test]
+fn an_end_is_awaited_by_another() {
+    model(4, || {
+        let ending = Ending::new();
+        let end = ends(&ending);
+        let mut handle = Handle(&ending);
+        let _pending = Pin::new(&mut handle).poll(&mut Context::from_waker(Waker::noop()));
+        block_on(handle);
+        ending.free();
+        end.join().unwrap();
+        assert_eq!(ending.freed.load(Relaxed), 1);
+    });
+}
+
+/// Awaited, and dropped as the end comes.
+#[test]
+fn an_end_is_awaited_no_more() {
+    model(4, || {
+        let ending = Ending::new();
+        let end = ends(&ending);
+        let mut handle = Handle(&ending);
+        let _pending = Pin::new(&mut handle).poll(&mut Context::from_waker(Waker::noop()));
+        let bell = handle.bell();
+        let ended = ending.status.detach() == Detach::Mine;
+        if ended {
+            ending.free();
+        }
+        if let Some(bell) = bell {
+            if ended {
+                bell.owe();
+            }
+            bell.silence();
+            bell.give_back();
         }
         end.join().unwrap();
         assert_eq!(ending.freed.load(Relaxed), 1);

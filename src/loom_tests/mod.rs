@@ -11,6 +11,7 @@ mod chan;
 mod condvar;
 mod context;
 mod drop;
+mod future;
 mod idle;
 mod keeper;
 mod mutex;

@@ -16,7 +16,7 @@ const MS: Duration = Duration::from_millis(1);
 type Value = super::chan::Value;
 
 /// A thread that sends one value by a select that has another arm, which nobody ever uses; whether it was taken.
-fn offers(tx: &Sender<Value>, count: &Arc<Count>, id: u32) -> thread::JoinHandle<bool> {
+pub(super) fn offers(tx: &Sender<Value>, count: &Arc<Count>, id: u32) -> thread::JoinHandle<bool> {
     let (tx, count) = (tx.clone(), Arc::clone(count));
     thread::spawn(move || {
         crate::select_biased! {
@@ -33,7 +33,7 @@ fn offers(tx: &Sender<Value>, count: &Arc<Count>, id: u32) -> thread::JoinHandle
 }
 
 /// A thread that claims whatever there is to send to, and leaves it.
-fn gives_up(tx: &Sender<Value>) -> thread::JoinHandle<()> {
+pub(super) fn gives_up(tx: &Sender<Value>) -> thread::JoinHandle<()> {
     let tx = tx.clone();
     thread::spawn(move || {
         let caught = catch_unwind(AssertUnwindSafe(|| {

@@ -18,7 +18,7 @@
 #![expect(unsafe_code, reason = "takes goroutines apart that will never run again")]
 
 use super::p::P;
-use super::park::ready;
+use super::park::{ready, ring};
 use super::run::discard;
 use super::runtime::Shared;
 use crate::g::status::End;
@@ -78,7 +78,8 @@ pub(crate) fn close(rt: &Arc<Shared>) {
     bury_all(rt);
 }
 
-/// Buries every goroutine that is not running. Runs user code: the drops of closures that never ran.
+/// Buries every goroutine that is not running. Runs user code: the drops of closures that never ran, the wakers of
+/// tasks that await a goroutine's end.
 pub(crate) fn bury_all(rt: &Arc<Shared>) {
     tls::assert_no_locks();
     // A goroutine counts as ended when it is off its stack, so this errs on the side of looking.
@@ -166,10 +167,10 @@ unsafe fn bury_queued(gp: Gp) {
             let claimed = gp.ticket().claimed();
             let heir = (*gp.running()).heir.filter(|_| claimed.is_some());
             gp.ticket().bury();
-            bury(gp);
             if let Some(heir) = heir {
                 (heir.as_ref().act)(heir.as_ptr(), claimed);
             }
+            bury(gp);
             return;
         }
         let dropped = catch_unwind(AssertUnwindSafe(|| (gp.code().drop_closure)(gp)));
@@ -184,14 +185,15 @@ unsafe fn bury_queued(gp: Gp) {
 unsafe fn bury_waiting(gp: Gp) {
     // SAFETY: the caller is the owner. The heir lies in a frame that stays.
     unsafe {
-        let heir = (*gp.running()).heir;
-        bury(gp);
-        if let Some(heir) = heir {
+        if let Some(heir) = (*gp.running()).heir {
             (heir.as_ref().act)(heir.as_ptr(), None);
         }
+        bury(gp);
     }
 }
 
+/// Last of all, since a waker may be called: the heir has acted.
+///
 /// # Safety
 /// One owner: the caller, and the goroutine's ticket is Dead.
 unsafe fn bury(gp: Gp) {
@@ -208,8 +210,9 @@ unsafe fn bury(gp: Gp) {
 unsafe fn end(gp: Gp) {
     // SAFETY: the caller is the owner until `finish`; then by its answer.
     unsafe {
-        match gp.status().finish() {
+        match gp.status().finish(|| (*gp.bell()).expect("BELL is set after the bell")) {
             End::Handles => {}
+            End::Rings(bell) => ring(bell),
             End::Joined => {
                 let node = (*gp.joiner()).expect("JOINER is set after the node");
                 if node.as_ref().claim(Wake::Handed) {

@@ -3,7 +3,8 @@
 //! A moment of deadlock is one at which
 //! - every thread of the process *sleeps for good*: it is an M in its bed; a sysmon, or our thread for SIGQUIT; or it sleeps
 //!   without a limit in what this crate offers (a plain thread in `recv`, `lock`, `join`; an M whose goroutine keeps it);
-//! - no runtime has a P at work, a goroutine in a queue, or one that waits for a time or for a descriptor;
+//! - no runtime has a P at work, a goroutine in a queue, or one that waits for a time, for a descriptor, or for a
+//!   waker's call, which anybody may make ([`Awaits`]);
 //! - somebody waits.
 //!
 //! Threads that are anywhere else (computing, in a system call, in `blocking`, in C, in std's own locks) might do something yet,
@@ -19,7 +20,9 @@
 //! wakes a thread of ours by writing to memory is beyond this.
 #![forbid(unsafe_code)]
 
+use super::alarm;
 use super::dump::Dump;
+use super::m::M;
 use super::registry;
 use super::runtime::Shared;
 use super::sigquit;
@@ -108,7 +111,9 @@ impl Moment {
             resting.extend(rt.resting_threads());
         }
         resting.extend(sigquit::resting_thread());
-        let for_good = |one: &Asleep| !one.timed && one.reason != WaitReason::IoWait;
+        resting.extend(alarm::resting_thread());
+        let for_good =
+            |one: &Asleep| !one.timed && !matches!(one.reason, WaitReason::IoWait | WaitReason::BlockOn);
         let asleep: Vec<Asleep> = Parker::all_asleep().into_iter().filter(for_good).collect();
         resting.extend(asleep.iter().map(|one| one.thread));
         let mut threads = thread::all()?;
@@ -155,6 +160,29 @@ pub(crate) fn look(rt: &Arc<Shared>) -> bool {
     true
 }
 
+/// While there is one the calling goroutine, if it is one, may be woken from anywhere: no runtime's threads need be
+/// able to.
+#[derive(Debug)]
+pub(crate) struct Awaits(());
+
+impl Awaits {
+    pub(crate) fn new() -> Awaits {
+        if let Some(m) = M::current() {
+            m.rt.awaiting.fetch_add(1, Ordering::Relaxed);
+        }
+        Awaits(())
+    }
+}
+
+impl Drop for Awaits {
+    fn drop(&mut self) {
+        // Another M, maybe, of the same runtime.
+        if let Some(m) = M::current() {
+            m.rt.awaiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Shared {
     /// A number that grows when a goroutine of this runtime runs, or an M looks for one.
     pub(crate) fn activity(&self) -> u64 {
@@ -168,6 +196,7 @@ impl Shared {
             && !self.work_queued()
             && !self.ps.iter().any(waits)
             && self.waiting_for_io() == 0
+            && self.awaiting.load(Ordering::Relaxed) == 0
     }
 
     /// The threads of this runtime that sleep until others do something.

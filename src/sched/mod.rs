@@ -16,7 +16,7 @@
 //! - [`own`] whose P it is, and how it is taken from one who does not come back
 //! - [`idle`] who sleeps, who spins, who is woken, and why no wake-up is lost; [`bed`] where an M sleeps
 //! - [`netpoll`] who asks the network poller, and when; waiting for a descriptor
-//! - [`park`] park and ready: the one way to block
+//! - [`park`] park and ready: the one way to block; [`alarm`] the clock of async tasks, which wait without it
 //! - [`run`] g0's loop, first and last steps of a goroutine; [`spawn`] making one
 //! - [`blocking`] calls that block their thread; [`resize`] GOMAXPROCS at run time; [`pin`] goroutines tied to a thread
 //! - [`runtime`] what Ms share; [`crew`] the Ms; [`builder`] how it is made; [`start`] its threads; [`close`] its end
@@ -47,6 +47,7 @@
 //! - *Preemption by a signal*, as in Go: the compiler tells nobody where a goroutine can be stopped safely. The P is taken instead.
 //! - *Waking on every spawn*: 10 us each; tokio pays that with 440 ns a task on two workers, 220 on one.
 
+pub(crate) mod alarm;
 pub(crate) mod bed;
 pub(crate) mod blocking;
 pub(crate) mod builder;

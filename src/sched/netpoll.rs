@@ -268,7 +268,7 @@ impl Came {
             }
             // Of another runtime, or poked: not for this P.
             Who::G(gp) => ready_elsewhere(gp),
-            Who::Thread(_) => ready(who),
+            Who::Thread(_) | Who::Task(_) => ready(who),
         }
     }
 

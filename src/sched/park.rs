@@ -15,6 +15,10 @@
 //!
 //! [`ready`] puts the G into the `next` slot of the P it is called on, or else into the GRQ of the G's own runtime.
 //! It never moves its caller.
+//!
+//! A future waits without parking, with a [`Bell`] in the same queues. To ready it is to call its waker: user code. So
+//! where a bell may be in a queue, whoever wins somebody there readies him without locks, and not before the others
+//! that were won with him ([`ready_each`]).
 #![expect(unsafe_code, reason = "switches stacks; releases locks on the parked one's behalf")]
 
 use super::m::{Action, M};
@@ -22,6 +26,7 @@ use super::p::P;
 use super::poke::{POKE, visited};
 use super::runtime::{Kind, Shared};
 use crate::arch;
+use crate::g::bell::Bell;
 use crate::g::parker::{Asleep, Parker};
 use crate::g::ticket::{Ticket, Wake};
 use crate::g::waiter::{Waiter, Who};
@@ -29,6 +34,7 @@ use crate::g::waitq::WaitQueue;
 use crate::g::{Gp, Heir, WaitReason};
 use crate::prim::RawLock;
 use crate::sys::clock::{Coarse, Deadline};
+use crate::sys::tls;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -109,7 +115,14 @@ unsafe fn park_with(
             unsafe { commit(&parker.ticket, lock) };
             sleep(parker, Asleep::now(epoch, reason, object, until), until)
         }
+        Who::Task(_) => never_parks(),
     }
+}
+
+/// Whom [`me`] never names.
+#[cold]
+pub(super) fn never_parks() -> ! {
+    unreachable!("a task does not park")
 }
 
 /// A goroutine runs again: why? Its timer, if it had one that did not fire, is void now.
@@ -154,6 +167,7 @@ pub(crate) fn sleep_until(until: Deadline) {
             parker.ticket.arm();
             sleep(parker, Asleep::now(epoch, WaitReason::Sleep, std::ptr::null(), until), until);
         }
+        Who::Task(_) => never_parks(),
     }
 }
 
@@ -188,6 +202,7 @@ pub(crate) fn park_if<F: Fn() -> bool + Sync>(
             }
             sleep(parker, Asleep::now(epoch, reason, object, Deadline::NEVER), Deadline::NEVER)
         }
+        Who::Task(_) => never_parks(),
     }
 }
 
@@ -338,7 +353,23 @@ pub(crate) fn ready(who: Who) {
     match who {
         Who::G(gp) => ready_g(gp),
         Who::Thread(parker) => parker.sleeper.notify(),
+        Who::Task(bell) => ring(bell),
     }
+}
+
+/// Tells a task: calls its waker, user code.
+#[cold]
+pub(crate) fn ring(bell: &'static Bell) {
+    tls::assert_no_locks();
+    debug_assert!(M::current().is_none_or(|m| m.seat.in_user()), "a waker is called inside the scheduler");
+    bell.ring();
+}
+
+/// Readies several that were won together; tasks last, so that nobody stays claimed while user code runs.
+pub(crate) fn ready_each(all: &[Option<Who>]) {
+    let is_task = |who: &Who| matches!(who, Who::Task(_));
+    all.iter().flatten().copied().filter(|who| !is_task(who)).for_each(ready);
+    all.iter().flatten().copied().filter(is_task).for_each(ready);
 }
 
 /// Makes a goroutine runnable that nobody else can reach: readied by its waker, or just spawned.
@@ -385,7 +416,7 @@ pub(crate) fn ready_all(mut next: impl FnMut(&mut [Option<Who>; READY_BATCH]) ->
     loop {
         let mut batch = [None; READY_BATCH];
         let n = next(&mut batch);
-        batch.iter_mut().take(n).filter_map(Option::take).for_each(ready);
+        ready_each(&batch[..n]);
         if n < READY_BATCH {
             return;
         }

@@ -16,7 +16,7 @@
 use super::close;
 use super::find;
 use super::m::{Action, M};
-use super::park::{commit, ready};
+use super::park::{commit, ready, ring};
 use super::pin;
 use super::runtime::OnPanic;
 use crate::arch;
@@ -367,8 +367,16 @@ unsafe fn finish(gp: Gp, stack: &Stack, panicked: bool) {
     }
     // SAFETY: one owner: us, until `Status::finish` says otherwise.
     unsafe {
-        match gp.status().finish() {
+        match gp.status().finish(|| (*gp.bell()).expect("BELL is set after the bell")) {
             End::Handles => {}
+            End::Rings(bell) => {
+                // A waker is user code, and the goroutine's slot is not ours to park it with: what blocks there holds
+                // up the thread.
+                if let Some(m) = M::current() {
+                    m.set_cur(None);
+                }
+                ring(bell);
+            }
             End::Joined => {
                 let node = (*gp.joiner()).expect("JOINER is set after the node");
                 if node.as_ref().claim(Wake::Handed) {

@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) takers: Mutex<()>,
     /// Ms that burn CPU without a P.
     pub(crate) burners: AtomicUsize,
+    /// Goroutines that anybody may wake; see [`Awaits`](super::deadlock::Awaits).
+    pub(crate) awaiting: AtomicUsize,
     /// An M has left its loop: for who waits in `close`.
     pub(crate) left: Sleeper,
     /// Goroutines that found the GRQ closed; see [`close`].
@@ -121,6 +123,7 @@ impl Shared {
             max_threads: config.max_threads,
             takers: Mutex::new(()),
             burners: AtomicUsize::new(0),
+            awaiting: AtomicUsize::new(0),
             left: Sleeper::new(),
             leftovers: Mutex::new(Queue::default()),
             sysmon: Sysmon::new(),

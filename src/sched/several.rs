@@ -9,7 +9,7 @@
 
 use super::m::{Action, M};
 use super::p::{P, Rng};
-use super::park::{arrive, leave, note, sleep};
+use super::park::{arrive, leave, never_parks, note, sleep};
 use crate::g::parker::Asleep;
 use crate::g::ticket::Wake;
 use crate::g::waiter::Who;
@@ -65,6 +65,7 @@ pub(crate) unsafe fn park_several(
             unsafe { release(object) };
             sleep(parker, Asleep::now(epoch, reason, object, until), until)
         }
+        Who::Task(_) => never_parks(),
     }
 }
 

@@ -2,14 +2,17 @@
 #![expect(unsafe_code, reason = "a handle owns its goroutine's end, and its result")]
 
 pub(crate) mod blocking;
+mod future;
 mod local;
 mod scope;
 
+pub use future::block_on;
 pub use local::{AccessError, LocalKey};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 
 pub use crate::g::GoroutineId;
 
+use crate::g::bell::Bell;
 use crate::g::status::Detach;
 use crate::g::waiter::Waiter;
 use crate::g::{self, Cold, Gp, WaitReason};
@@ -170,8 +173,19 @@ impl Current {
 }
 
 /// The right to wait for a goroutine's end and to have its result. Dropping it detaches the goroutine.
+///
+/// Async code awaits it: it is a future, under any executor, with the output that [`join`](JoinHandle::join) returns.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// let h = rt.spawn(|| 61);
+/// sixtyone::block_on(async { assert_eq!(h.await.unwrap(), 61) });
+/// ```
 pub struct JoinHandle<T> {
     gp: Gp,
+    /// The result has been returned by a poll.
+    taken: bool,
     result: PhantomData<T>,
 }
 
@@ -193,7 +207,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 impl<T> JoinHandle<T> {
     /// The one handle of a goroutine that has just been made.
     pub(crate) fn of(gp: Gp) -> JoinHandle<T> {
-        JoinHandle { gp, result: PhantomData }
+        JoinHandle { gp, taken: false, result: PhantomData }
     }
 
     /// Waits for the goroutine to end, and returns what it returned. Blocks.
@@ -201,6 +215,9 @@ impl<T> JoinHandle<T> {
     /// # Errors
     /// The payload, if it panicked; a [`RuntimeDropped`](crate::runtime::RuntimeDropped), if its runtime was dropped
     /// first.
+    ///
+    /// # Panics
+    /// If it was awaited before, and was ready.
     ///
     /// ```
     /// # // SAFETY: no thread-locals here.
@@ -210,22 +227,38 @@ impl<T> JoinHandle<T> {
     /// assert_eq!(*h.join().unwrap_err().downcast::<&str>().unwrap(), "gone");
     /// # });
     /// ```
-    pub fn join(self) -> std::thread::Result<T> {
+    pub fn join(mut self) -> std::thread::Result<T> {
         let gp = self.gp;
         if !gp.status().is_done() {
+            if gp.status().has_bell() {
+                return block_on(self);
+            }
             let who = me();
             let node = Waiter::new(who, std::ptr::null_mut());
             // SAFETY: the handle's owner, before `Status::join`. The node stays until we are woken.
             unsafe { *gp.joiner() = Some(NonNull::from(&node)) };
             park_if(who, &|| gp.status().join(), WaitReason::Join, gp.as_ptr().cast_const().cast());
         }
-        std::mem::forget(self);
-        // SAFETY: it has ended, and we were its handle: result and slot are ours. A T by the handle's type.
-        unsafe {
-            let result = g::task::result(gp);
-            free(gp);
-            result
-        }
+        self.take()
+    }
+
+    /// The result; the drop frees the slot.
+    ///
+    /// # Panics
+    /// The second time.
+    #[track_caller]
+    fn take(&mut self) -> std::thread::Result<T> {
+        debug_assert!(self.is_finished());
+        assert!(!self.taken, "a JoinHandle's result was taken already");
+        self.taken = true;
+        // SAFETY: it has ended, and we are its handle: the result is ours, and taken once. A T by the handle's type.
+        unsafe { g::task::result(self.gp) }
+    }
+
+    /// The bell, if it was awaited and not ready at once.
+    fn bell(&self) -> Option<&'static Bell> {
+        // SAFETY: the handle's owner, who has written it.
+        self.gp.status().has_bell().then(|| unsafe { *self.gp.bell() }).flatten()
     }
 
     /// Whether `join` would return at once.
@@ -247,10 +280,24 @@ impl<T> JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        match self.gp.status().detach() {
-            Detach::Running => {}
-            // SAFETY: result and slot are ours, by the answer.
-            Detach::Mine => unsafe { discard(self.gp, None) },
+        let bell = self.bell();
+        let mut ended = true;
+        if self.taken {
+            // SAFETY: it has ended, the result is gone, and we are its handle: the slot is ours.
+            unsafe { free(self.gp) };
+        } else {
+            match self.gp.status().detach() {
+                Detach::Running => ended = false,
+                // SAFETY: result and slot are ours, by the answer.
+                Detach::Mine => unsafe { discard(self.gp, None) },
+            }
+        }
+        if let Some(bell) = bell {
+            if ended {
+                bell.owe();
+            }
+            bell.silence();
+            bell.give_back();
         }
     }
 }

@@ -7,6 +7,7 @@ mod blocking;
 mod chan;
 mod dump;
 mod fair;
+mod future;
 #[path = "../hog/mod.rs"]
 mod hog;
 mod local;

@@ -6,7 +6,8 @@ use sixtyone::net::UnixStream;
 use sixtyone::runtime::{blocking, lock_os_thread};
 use sixtyone::signal::{self, Signal};
 use sixtyone::sync::Mutex;
-use sixtyone::{chan, scope, spawn, time, yield_now};
+use sixtyone::{block_on, chan, scope, spawn, time, yield_now};
+use std::future::pending;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::process::Command;
@@ -138,6 +139,63 @@ fn while_a_plain_thread_waits_on_a_socket() {
             tx.send(()).unwrap();
         });
         two_ps().run(|| rx.recv().unwrap());
+    }));
+}
+
+/// Ends the process well, in two seconds, without a thread that would be there until then.
+fn end_later() {
+    extern "C" fn end_well(_signal: i32) {
+        // SAFETY: no preconditions; allowed in a handler.
+        unsafe { libc::_exit(0) };
+    }
+    let handler: extern "C" fn(i32) = end_well;
+    // SAFETY: a handler that ends the process.
+    unsafe {
+        libc::signal(libc::SIGALRM, handler as libc::sighandler_t);
+        libc::alarm(2);
+    }
+}
+
+/// A waker may be called from anywhere: from such a handler, as far as anybody knows.
+#[test]
+fn while_a_goroutine_waits_for_a_future() {
+    silent(child(|| {
+        end_later();
+        two_ps().run(|| {
+            spawn(stuck);
+            block_on(pending::<()>());
+        });
+    }));
+}
+
+#[test]
+fn while_a_goroutine_waits_for_a_future_on_a_current_thread_runtime() {
+    silent(child(|| {
+        end_later();
+        current_thread().run(|| {
+            spawn(|| block_on(pending::<()>()));
+            stuck();
+        });
+    }));
+}
+
+#[test]
+fn while_a_plain_thread_waits_for_a_future() {
+    silent(child(|| {
+        end_later();
+        let rt = two_ps();
+        rt.spawn(stuck);
+        block_on(pending::<()>());
+    }));
+}
+
+#[test]
+fn while_a_task_waits_for_a_time() {
+    silent(child(|| {
+        two_ps().run(|| {
+            spawn(stuck);
+            block_on(time::after(LONG).recv_async()).unwrap();
+        });
     }));
 }
 

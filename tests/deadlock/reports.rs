@@ -5,7 +5,7 @@ use crate::{FATAL, current_thread, ms, reported, stuck, two_ps};
 use sixtyone::net::{TcpListener, UnixStream};
 use sixtyone::runtime::lock_os_thread;
 use sixtyone::sync::{Mutex, WaitGroup};
-use sixtyone::{chan, spawn, task, time};
+use sixtyone::{block_on, chan, spawn, task, time};
 use std::io::Read;
 use std::process::Command;
 use std::sync::Arc;
@@ -54,6 +54,18 @@ fn names_each_waiter_with_reason_and_site() {
     ]);
     ended.said(&["deadlock::stuck\n", "[join]:\n"]);
     assert_eq!(ended.stderr.matches("created at").count(), 6, "{ended:#?}");
+}
+
+/// The thread that looks at the clock for async tasks has nothing to look for.
+#[test]
+fn when_a_task_has_waited_for_a_time() {
+    let ended = child(|| {
+        two_ps().run(|| {
+            block_on(time::after(ms(1)).recv_async()).unwrap();
+            stuck();
+        });
+    });
+    reported(&ended.alone().run());
 }
 
 #[test]

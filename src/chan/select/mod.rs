@@ -170,10 +170,13 @@ impl<'a> Choice<'a> {
             if won.is_some() || until.has_passed() {
                 // SAFETY: the locks are held, after a wait all of them.
                 unsafe {
-                    if let Some(why) = woken {
-                        self.leave(why);
+                    if woken.is_some() {
+                        self.leave();
                     }
                     self.unlock_all();
+                }
+                if woken == Some(Wake::Retry) {
+                    self.pass_on();
                 }
                 let (winner, other) = won?;
                 other.into_iter().for_each(ready);
@@ -277,17 +280,26 @@ impl<'a> Choice<'a> {
         });
     }
 
-    /// Off all queues; step 6.
+    /// Off all queues.
     ///
     /// # Safety
-    /// All locks are held, after a wait that ended with `why`.
-    unsafe fn leave(&self, why: Wake) {
+    /// All locks are held.
+    unsafe fn leave(&self) {
         // SAFETY: the caller vouches.
-        unsafe {
-            self.arms().for_each(|one| one.arm.leave());
-            if why == Wake::Retry {
-                self.arms().filter_map(|one| one.arm.pass_on()).for_each(ready);
-            }
+        self.arms().for_each(|one| unsafe { one.arm.leave() });
+    }
+
+    /// Step 6.
+    fn pass_on(&self) {
+        for AnyArm { arm, lock } in self.arms() {
+            lock.lock();
+            // SAFETY: the lock is held.
+            let other = unsafe {
+                let other = arm.pass_on();
+                lock.unlock();
+                other
+            };
+            other.into_iter().for_each(ready);
         }
     }
 
@@ -343,19 +355,9 @@ impl<'a> Choice<'a> {
     /// # Safety
     /// The heir is of one whose owner died, if it was woken with `why`.
     unsafe fn inherit(heir: *const Heir, why: Option<Wake>) {
-        if why != Some(Wake::Retry) {
-            return;
-        }
-        // SAFETY: the caller vouches; a dead one's frame stays for ever.
-        for AnyArm { arm, lock } in unsafe { &*(*heir).of.cast::<Choice<'_>>() }.arms() {
-            lock.lock();
-            // SAFETY: the lock is held.
-            let other = unsafe {
-                let other = arm.pass_on();
-                lock.unlock();
-                other
-            };
-            other.into_iter().for_each(ready);
+        if why == Some(Wake::Retry) {
+            // SAFETY: the caller vouches; a dead one's frame stays for ever.
+            unsafe { &*(*heir).of.cast::<Choice<'_>>() }.pass_on();
         }
     }
 }

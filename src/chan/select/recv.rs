@@ -81,7 +81,7 @@ impl<T> Arm for RecvArm<'_, T> {
             // SAFETY: the lock is held; the slot is ours, and empty.
             Source::Senders(shared) => unsafe {
                 let mut state = state(&shared.chan);
-                match state.take(&mut *self.slot.get()) {
+                match state.take(&mut *self.slot.get(), shared.chan.cap) {
                     Some(who) => (Got::Value, who),
                     None if state.closed => (Got::Closed, None),
                     None => return Look::Nothing,

@@ -10,6 +10,6 @@ mod values;
 use sixtyone::chan::{self, Receiver, Sender};
 
 /// A channel of each kind: unbuffered, small, large, unbounded.
-fn kinds<T>() -> [(Sender<T>, Receiver<T>); 5] {
+pub(crate) fn kinds<T>() -> [(Sender<T>, Receiver<T>); 5] {
     [chan::unbuffered(), chan::buffered(1), chan::buffered(7), chan::buffered(1000), chan::unbounded()]
 }
