@@ -46,11 +46,12 @@ const STATUS: i32 = 2;
 
 /// What happens when nothing in the process can ever run again: every goroutine waits, and every thread.
 ///
-/// It is found within some 10 ms, or within a second if threads come to rest later, as long as every thread of the process is one of
-/// a runtime's or waits without a limit in what this crate offers. One that is in a system call, in C, or in
-/// one of std's locks might do something yet; in a program that has such a thread nothing is ever reported. (`cargo test` has:
-/// its main thread.) With several runtimes all of them must be stuck; then the word of the one that finds it counts,
-/// but [`Deadlock::Ignore`] in any of them silences all.
+/// It is found within some 10 ms, or within a second if threads come to rest later, as long as every thread of the
+/// process is one of a runtime's or waits without a limit in what this crate offers. One that is in a system call, in
+/// C, or in one of std's locks might do something yet; in a program that has such a thread nothing is ever reported.
+/// (`cargo test` has: its main thread.) Nor is it while anybody is in [`block_on`](crate::block_on), since anybody may
+/// call its waker. With several runtimes all of them must be stuck; then the word of the one that finds it counts, but
+/// [`Deadlock::Ignore`] in any of them silences all.
 ///
 /// ```
 /// use sixtyone::runtime::Deadlock;
