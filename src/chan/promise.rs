@@ -10,7 +10,7 @@
 //! A promise is kept ([`Chan::keep`]) or taken back ([`Chan::take_back`]); nobody may forget one. A receiver that is given back
 //! looks again: at what has come meanwhile, whether the channel is closed, whether its deadline has passed. If the channel
 //! was closed meanwhile, a promise is kept no more: the value comes back, as from every send after a close, and the
-//! receiver is told of the close. If the receiver has died with its runtime, the value is sent as any other is, to whom it may
+//! receiver looks again, too. If the receiver has died with its runtime, the value is sent as any other is, to whom it may
 //! concern.
 //!
 //! An arm that waits has a node without a slot in the channel's `offers`; it is told to look again. **Nobody who could meet
@@ -98,16 +98,17 @@ impl<T> Chan<T> {
     /// The caller holds the receiver.
     unsafe fn hand_over(&self, node: NonNull<Waiter>, value: T) -> Result<(), SendError<T>> {
         let mut state = self.state.lock();
-        let why = if state.closed { Wake::Closed } else { Wake::Handed };
+        // Closed meanwhile, but what was sent before that is to be received: it looks again.
+        let why = if state.closed { Wake::Retry } else { Wake::Handed };
         // SAFETY: held: its frame is there until `ready`; and, if it is dead, for ever. Once won, its slot is ours, an empty T.
         unsafe {
             if !node.as_ref().claim_held(why) {
                 drop(state);
                 return self.send(value);
             }
-            state.receivers.unlink(node);
             let who = node.as_ref().who;
             let sent = if why == Wake::Handed {
+                state.receivers.unlink(node);
                 node.as_ref().slot.cast::<T>().write(value);
                 *node.as_ref().won.get_mut() = true;
                 Ok(())

@@ -243,6 +243,27 @@ fn a_close_while_the_value_is_made() {
     });
 }
 
+/// And so does a value, before the close: who was claimed receives that, as everybody would.
+#[test]
+fn a_value_and_a_close_while_the_value_is_made() {
+    over_procs(|_| {
+        for how in 0..3 {
+            let (tx, rx) = chan::buffered(1);
+            let claimed = waiting(move || match how {
+                0 => rx.recv().ok(),
+                1 => rx.recv_timeout(LONG).ok(),
+                _ => select! { recv(rx) -> n => n.ok(), recv(chan::never::<()>()) => None },
+            });
+            let sent = offer(&tx, || {
+                tx.try_send(61).unwrap();
+                assert!(tx.close());
+                62
+            });
+            assert_eq!((sent, claimed.join().unwrap()), (Err(SendError(62)), Some(61)));
+        }
+    });
+}
+
 /// The value is made by blocking, on the very channels of the select.
 #[test]
 fn a_value_that_takes_its_time() {
