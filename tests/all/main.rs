@@ -11,6 +11,7 @@ mod fair;
 mod hog;
 mod local;
 mod migration;
+mod model;
 mod net;
 mod park;
 mod pin;
