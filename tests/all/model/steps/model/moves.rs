@@ -160,8 +160,12 @@ impl Model {
             let told = |w: &&&Waiting| {
                 self.seen.get(&w.actor).is_some_and(|o| o.what != What::Nothing && can(w, &w.ask.arms[o.arm]))
             };
-            // First those who leave all as it was.
-            let next = could.iter().filter(told).min_by_key(|w| self.seen[&w.actor].what != What::GaveUp);
+            // First those who leave all as it was; then those who receive, since nobody can win them before they have looked.
+            let next = could.iter().filter(told).min_by_key(|w| match self.seen[&w.actor].what {
+                What::GaveUp => 0,
+                What::Received(_) | What::Tick(_) | What::Closed => 1,
+                _ => 2,
+            });
             let Some(next) = next.map(|w| Waiting::clone(w)) else {
                 return Err(format!("{} waits, and could go on", one.actor));
             };
