@@ -271,8 +271,14 @@ impl Model {
         let waiting = Waiting { actor, ask: ask.clone(), id, held: false };
         let ready: Vec<_> = ask.arms.iter().map(|arm| self.ready(*arm)).collect();
         let must = ready.contains(&Ready::Yes);
+        // For the clock it may have waited; then it may have met others before.
+        let at_once = |arm: usize| match ready[arm] {
+            Ready::Yes => true,
+            Ready::Perhaps => must || ask.limit == Limit::Now,
+            Ready::No => false,
+        };
         match self.seen.get(&actor).copied() {
-            Some(outcome) if outcome.what != What::Nothing && ready[outcome.arm] != Ready::No => {
+            Some(outcome) if outcome.what != What::Nothing && at_once(outcome.arm) => {
                 if ask.biased && ready[..outcome.arm].contains(&Ready::Yes) {
                     return Err(format!("{outcome:?} is not the first arm that was ready"));
                 }
