@@ -13,19 +13,21 @@
 #![expect(clippy::print_stdout, reason = "it is a report")]
 #![expect(clippy::disallowed_methods, reason = "plain threads sleep, not goroutines")]
 
+use sixtyone::chan::Sender;
 use sixtyone::sync::WaitGroup;
-use sixtyone::{Runtime, chan, runtime, spawn, time, yield_now};
+use sixtyone::{Runtime, chan, runtime, select, spawn, time, yield_now};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const FIGURES: [(&str, fn()); 8] = [
+const FIGURES: [(&str, fn()); 9] = [
     ("fork-join", fork_join),
     ("idle", idle),
     ("sleep", short_sleeps),
     ("blocking", blocking_alone),
     ("switch", switches),
+    ("done-channel", done_channel),
     ("dropped", dropped_runtimes),
     // Last those with a million goroutines: giving the stacks back to the kernel takes seconds of CPU time, and each runtime that
     // is dropped from then on looks through a million places for what is its own.
@@ -229,6 +231,57 @@ fn switches() {
         });
         println!("a switch by `yield_now` over {n} stacks: {ns:.1} ns");
     }
+}
+
+/// A channel that all wait for beside one of their own, which closes at the end: what a select costs when few wait there, and when
+/// many do. The aim is a factor of two. Beside it a plain receive, which shows what of that the cold stacks are.
+fn done_channel() {
+    const N: usize = 1_000_000;
+    const SIZES: [usize; 2] = [10, 10_000];
+    for procs in [1, 2] {
+        let rt = runtime_of(procs);
+        for (name, shared) in [("select with a shared done channel", true), ("plain receive", false)] {
+            let ns = SIZES.map(|n| median((0..5).map(|_| rt.run(|| done_round(N, n, shared))).collect()));
+            println!(
+                "{procs} Ps, a {name}: {:.1} ns in each of {} goroutines, {:.1} ns in each of {}; {:.2}x",
+                ns[0],
+                SIZES[0],
+                ns[1],
+                SIZES[1],
+                ns[1] / ns[0]
+            );
+        }
+    }
+}
+
+/// `all` receives by `n` goroutines in turn, in ns each.
+fn done_round(all: usize, n: usize, shared: bool) -> f64 {
+    let (done, is_done) = chan::unbuffered::<()>();
+    let wg = WaitGroup::new();
+    let each: Vec<Sender<()>> = (0..n)
+        .map(|_| {
+            let (tx, rx) = chan::unbuffered();
+            let is_done = is_done.clone();
+            wg.spawn(move || {
+                if !shared {
+                    while rx.recv().is_ok() {}
+                    return;
+                }
+                loop {
+                    select! { recv(rx) -> one => if one.is_err() { return }, recv(is_done) => return }
+                }
+            });
+            tx
+        })
+        .collect();
+    let turn = || each.iter().for_each(|tx| tx.send(()).expect("open"));
+    // All wait.
+    turn();
+    let ns = ns_per_item(all as u64, || (0..all / n).for_each(|_| turn()));
+    done.close();
+    drop(each);
+    wg.wait();
+    ns
 }
 
 /// A name, and what does n items of it.

@@ -8,7 +8,8 @@ only=("$@")
 ran=0
 began=$SECONDS
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+tests_log=$(mktemp)
+trap 'rm -f "$log" "$tests_log"' EXIT
 
 # step NAME UNIT PATTERN COMMAND...: runs the command; the numbers in what PATTERN finds in its output (a sed expression that
 # leaves one number a line) are summed up and must not be 0.
@@ -43,15 +44,22 @@ documented() {
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items 2>&1 && git ls-files 'src/*.rs' | wc -l
 }
 # What an optimising compiler can break: thread-locals, stacks, races and their full number of rounds, traces.
-released() { cargo test --release --lib --test all --test net --test stack_overflow --test shutdown --test dump; }
+released() {
+    cargo test --release --lib --test all --test net --test stack_overflow --test shutdown --test dump --test select_memory \
+        -- --show-output
+}
+# with_named OPTION COMMAND...: the command's tests, among which those must be that READMEs name.
+with_named() {
+    "${@:2}" 2>&1 | tee "$tests_log" && ci/named.sh $1 "$tests_log"
+}
 # The README's test command, read from the README.
 readme_tests() { bash -euo pipefail -c "$(sed -n '/<!-- test -->/,/```$/p' README.md | sed '1,/```sh/d;/```/d')"; }
 
 step format   files    '$s/^([0-9]+)$/\1/p' formatted
 step clippy   files    '$s/^([0-9]+)$/\1/p' linted
 step docs     files    '$s/^([0-9]+)$/\1/p' documented
-step tests    tests    "$tests"             readme_tests
-step release  tests    "$tests"             released
+step tests    tests    "$tests"             with_named "" readme_tests
+step release  tests    "$tests"             with_named --procs released
 step loom     models   "$counted"           ci/loom.sh
 step mutants  mutants  "$counted"           ci/mutants.sh --part "$(($(git rev-list --count HEAD) % 8))/8"
 step stress   runs     "$counted"           ci/stress.sh 5 release

@@ -563,6 +563,14 @@ mutant claim-forgotten src/chan/promise.rs select::a_claim \
 mutant claim-ended-by-a-value-that-is-none src/chan/promise.rs select::a_claim \
     'node.as_ref().claim_held(Wake::Retry)' \
     'node.as_ref().claim_held(Wake::Closed)'
+mutant claimed-is-told-of-a-close-before-a-value src/chan/promise.rs select::a_value_and_a_close \
+    'unsafe { self.take_back(Promise::Receiver(node)) };' \
+    'unsafe {
+                if node.as_ref().claim_held(Wake::Closed) {
+                    self.state.lock().receivers.unlink(node);
+                    ready(node.as_ref().who);
+                }
+            }'
 mutant claimed-looks-not-again src/chan/core.rs select::a_claim \
     'Wake::Retry => self.look_again(node, until),
                 why => why,' \

@@ -7,6 +7,7 @@ use crate::chan::{self, Receiver, Sender};
 use crate::prim::clock;
 use crate::time;
 use loom::thread;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -461,6 +462,29 @@ fn a_close_comes_as_they_meet() {
         tx.close();
         let sent = offer.join().unwrap();
         assert_eq!(receiver.join().unwrap(), sent.then_some(1));
+        count.check();
+    });
+}
+
+/// A value and a close come while a receiver is claimed: it receives what was sent before the close.
+#[test]
+fn a_value_and_a_close_come_beside_a_claim() {
+    model(2, || {
+        let count = Arc::new(Count::default());
+        let (tx, rx) = chan::buffered(1);
+        let receiver = receives(&rx);
+        let first = Cell::new(false);
+        let sent = crate::select_biased! {
+            send(tx, {
+                first.set(tx.try_send(count.value(1)).is_ok());
+                tx.close();
+                count.value(2)
+            }) -> sent => sent.is_ok(),
+            recv(chan::never::<()>()) => unreachable!(),
+        };
+        assert!(!sent, "it was closed");
+        // If it had not come before the claim, the place in the buffer was claimed.
+        assert_eq!(receiver.join().unwrap(), first.get().then_some(1));
         count.check();
     });
 }

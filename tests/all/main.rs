@@ -12,6 +12,7 @@ mod future;
 mod hog;
 mod local;
 mod migration;
+mod model;
 mod net;
 mod park;
 mod pin;

@@ -32,7 +32,13 @@ pub(crate) fn over_procs<F: Fn(usize) + Sync>(f: F) {
 
 /// Calls `f`, on the plain thread that the test is, with a runtime of each number of Ps.
 pub(crate) fn over_runtimes(mut f: impl FnMut(&Runtime)) {
-    watched(|| PROCS.into_iter().for_each(|procs| f(&runtime(procs))));
+    watched(|| {
+        for procs in PROCS {
+            // As `testing::run` does; `ci/named.sh` looks for it.
+            eprintln!("{procs} Ps");
+            f(&runtime(procs));
+        }
+    });
 }
 
 /// Runs `f` as a goroutine over several Ps, on a current-thread runtime, and as a plain thread.

@@ -23,59 +23,65 @@ fn close_by_receiver<T>(tx: Sender<T>, rx: Receiver<T>) -> (Option<Sender<T>>, O
 
 #[test]
 fn close_is_seen_at_both_ends() {
-    for how in [close_by_sender, close_by_receiver] {
-        for (tx, rx) in kinds::<u8>() {
-            assert!(!tx.is_closed() && !rx.is_closed());
-            let (tx, rx) = how(tx, rx);
-            let (tx, rx) = (tx.unwrap(), rx.unwrap());
-            assert!(tx.is_closed() && rx.is_closed());
-            assert_eq!(tx.send(1), Err(SendError(1)));
-            assert_eq!(tx.try_send(2), Err(TrySendError::Closed(2)));
-            assert_eq!(rx.recv(), Err(RecvError));
-            assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
-            assert_eq!((rx.iter().count(), rx.try_iter().count(), rx.into_iter().count()), (0, 0, 0));
+    everywhere(|| {
+        for how in [close_by_sender, close_by_receiver] {
+            for (tx, rx) in kinds::<u8>() {
+                assert!(!tx.is_closed() && !rx.is_closed());
+                let (tx, rx) = how(tx, rx);
+                let (tx, rx) = (tx.unwrap(), rx.unwrap());
+                assert!(tx.is_closed() && rx.is_closed());
+                assert_eq!(tx.send(1), Err(SendError(1)));
+                assert_eq!(tx.try_send(2), Err(TrySendError::Closed(2)));
+                assert_eq!(rx.recv(), Err(RecvError));
+                assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
+                assert_eq!((rx.iter().count(), rx.try_iter().count(), rx.into_iter().count()), (0, 0, 0));
+            }
         }
-    }
+    });
 }
 
 #[test]
 fn the_last_of_either_end_closes() {
-    for (tx, rx) in kinds::<u8>() {
-        let (tx2, rx2) = (tx.clone(), rx.clone());
-        drop((tx, rx));
-        assert!(!tx2.is_closed() && !rx2.is_closed());
-        drop(tx2);
-        assert!(rx2.is_closed());
-        assert_eq!(rx2.recv(), Err(RecvError));
-    }
-    for (tx, rx) in kinds::<u8>() {
-        let (tx2, rx2) = (tx.clone(), rx.clone());
-        drop((tx, rx));
-        drop(rx2);
-        assert!(tx2.is_closed());
-        assert_eq!(tx2.send(61), Err(SendError(61)));
-    }
+    everywhere(|| {
+        for (tx, rx) in kinds::<u8>() {
+            let (tx2, rx2) = (tx.clone(), rx.clone());
+            drop((tx, rx));
+            assert!(!tx2.is_closed() && !rx2.is_closed());
+            drop(tx2);
+            assert!(rx2.is_closed());
+            assert_eq!(rx2.recv(), Err(RecvError));
+        }
+        for (tx, rx) in kinds::<u8>() {
+            let (tx2, rx2) = (tx.clone(), rx.clone());
+            drop((tx, rx));
+            drop(rx2);
+            assert!(tx2.is_closed());
+            assert_eq!(tx2.send(61), Err(SendError(61)));
+        }
+    });
 }
 
 #[test]
 fn what_was_buffered_can_still_be_received() {
-    for how in [close_by_sender, close_by_receiver] {
-        for cap in [1, 5, 1000] {
-            let (tx, rx) = chan::buffered(cap);
-            let n = cap.min(10);
-            (0..n).for_each(|i| tx.send(i).unwrap());
-            let (tx, rx) = how(tx, rx);
-            let (tx, rx) = (tx.unwrap(), rx.unwrap());
-            assert_eq!(tx.send(99), Err(SendError(99)));
-            assert_eq!(rx.len(), n);
-            assert_eq!(rx.recv(), Ok(0));
-            assert!(rx.into_iter().eq(1..n));
+    everywhere(|| {
+        for how in [close_by_sender, close_by_receiver] {
+            for cap in [1, 5, 1000] {
+                let (tx, rx) = chan::buffered(cap);
+                let n = cap.min(10);
+                (0..n).for_each(|i| tx.send(i).unwrap());
+                let (tx, rx) = how(tx, rx);
+                let (tx, rx) = (tx.unwrap(), rx.unwrap());
+                assert_eq!(tx.send(99), Err(SendError(99)));
+                assert_eq!(rx.len(), n);
+                assert_eq!(rx.recv(), Ok(0));
+                assert!(rx.into_iter().eq(1..n));
+            }
         }
-    }
-    let (tx, rx) = chan::unbounded();
-    (0..10).for_each(|i| tx.send(i).unwrap());
-    drop(tx);
-    assert!(rx.iter().eq(0..10));
+        let (tx, rx) = chan::unbounded();
+        (0..10).for_each(|i| tx.send(i).unwrap());
+        drop(tx);
+        assert!(rx.iter().eq(0..10));
+    });
 }
 
 fn blocked_receivers(rx: &Receiver<usize>) -> Vec<JoinHandle<Result<usize, RecvError>>> {

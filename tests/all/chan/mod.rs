@@ -3,6 +3,7 @@
 mod close;
 mod errors;
 mod order;
+mod programs;
 mod races;
 mod timeout;
 mod values;

@@ -59,37 +59,39 @@ fn a_buffered_send_waits_only_when_full() {
 
 #[test]
 fn len_full_empty_capacity() {
-    let (tx, rx) = chan::unbuffered::<u8>();
-    assert!(tx.is_empty() && tx.is_full() && rx.is_empty() && rx.is_full());
-    assert_eq!((tx.len(), rx.len(), tx.capacity(), rx.capacity()), (0, 0, Some(0), Some(0)));
+    everywhere(|| {
+        let (tx, rx) = chan::unbuffered::<u8>();
+        assert!(tx.is_empty() && tx.is_full() && rx.is_empty() && rx.is_full());
+        assert_eq!((tx.len(), rx.len(), tx.capacity(), rx.capacity()), (0, 0, Some(0), Some(0)));
 
-    let (tx, rx) = chan::buffered(3);
-    assert_eq!((tx.capacity(), rx.capacity()), (Some(3), Some(3)));
-    for i in 0..3 {
-        assert_eq!((tx.len(), rx.len()), (i, i));
-        assert_eq!((tx.is_empty(), tx.is_full()), (i == 0, false));
-        tx.send(i).unwrap();
-    }
-    assert!(tx.is_full() && rx.is_full() && !rx.is_empty());
-    assert_eq!(rx.try_recv(), Ok(0));
-    assert_eq!((tx.len(), tx.is_full()), (2, false));
+        let (tx, rx) = chan::buffered(3);
+        assert_eq!((tx.capacity(), rx.capacity()), (Some(3), Some(3)));
+        for i in 0..3 {
+            assert_eq!((tx.len(), rx.len()), (i, i));
+            assert_eq!((tx.is_empty(), tx.is_full()), (i == 0, false));
+            tx.send(i).unwrap();
+        }
+        assert!(tx.is_full() && rx.is_full() && !rx.is_empty());
+        assert_eq!(rx.try_recv(), Ok(0));
+        assert_eq!((tx.len(), tx.is_full()), (2, false));
 
-    let (tx, rx) = chan::unbounded();
-    assert_eq!((tx.capacity(), rx.capacity()), (None, None));
-    (0..10_000).for_each(|i| tx.send(i).unwrap());
-    assert!(!tx.is_full() && !rx.is_full() && !rx.is_empty());
-    assert_eq!(rx.len(), 10_000);
+        let (tx, rx) = chan::unbounded();
+        assert_eq!((tx.capacity(), rx.capacity()), (None, None));
+        (0..10_000).for_each(|i| tx.send(i).unwrap());
+        assert!(!tx.is_full() && !rx.is_full() && !rx.is_empty());
+        assert_eq!(rx.len(), 10_000);
 
-    let (tx, _rx) = chan::buffered::<u8>(0);
-    assert_eq!(tx.capacity(), Some(0));
-    assert_eq!(tx.try_send(0), Err(TrySendError::Full(0)));
-    // Large enough that nobody would want it allocated at once.
-    let (tx, rx) = chan::buffered::<u64>(usize::MAX / 2);
-    tx.send(61).unwrap();
-    assert_eq!((rx.recv(), tx.capacity()), (Ok(61), Some(usize::MAX / 2)));
-    let (tx, rx) = chan::buffered::<()>(usize::MAX - 1);
-    tx.send(()).unwrap();
-    assert_eq!((rx.recv(), tx.capacity()), (Ok(()), Some(usize::MAX - 1)));
+        let (tx, _rx) = chan::buffered::<u8>(0);
+        assert_eq!(tx.capacity(), Some(0));
+        assert_eq!(tx.try_send(0), Err(TrySendError::Full(0)));
+        // Large enough that nobody would want it allocated at once.
+        let (tx, rx) = chan::buffered::<u64>(usize::MAX / 2);
+        tx.send(61).unwrap();
+        assert_eq!((rx.recv(), tx.capacity()), (Ok(61), Some(usize::MAX / 2)));
+        let (tx, rx) = chan::buffered::<()>(usize::MAX - 1);
+        tx.send(()).unwrap();
+        assert_eq!((rx.recv(), tx.capacity()), (Ok(()), Some(usize::MAX - 1)));
+    });
 }
 
 #[test]

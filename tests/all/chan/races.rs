@@ -148,6 +148,26 @@ fn close_in_the_middle_loses_nothing() {
     });
 }
 
+/// What is there is found by who does not wait, also in the moment of a close.
+#[test]
+fn a_close_hides_no_value() {
+    over_procs(|_| {
+        for round in 0..2000 {
+            let (tx, rx) = chan::buffered(1);
+            tx.send(61).unwrap();
+            let other = rx.clone();
+            let receiver =
+                spawn(move || if round % 2 == 0 { other.try_recv().ok() } else { other.recv().ok() });
+            if round % 3 == 0 {
+                yield_now();
+            }
+            assert!(tx.close());
+            assert_eq!(receiver.join().unwrap(), Some(61));
+            assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
+        }
+    });
+}
+
 /// The receivers leave one by one: what was sent was received or lay in the buffer and was dropped with it.
 #[test]
 fn receivers_that_leave_lose_nothing() {

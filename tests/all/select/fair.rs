@@ -89,6 +89,32 @@ fn biased_takes_the_first() {
     });
 }
 
+/// Likewise when it has waited, and then several arms can go on at once: to one channel, or to two.
+#[test]
+fn who_has_waited_goes_on_by_any_arm() {
+    over_procs(|_| {
+        for (tx, rx) in super::kinds().into_iter().take(3) {
+            let sender = spawn(move || {
+                for _ in 0..ROUNDS {
+                    select! { send(tx, 0) -> sent => sent.unwrap(), send(tx, 1) -> sent => sent.unwrap() }
+                }
+            });
+            let mut counts = [0; 2];
+            for n in 0.. {
+                match rx.recv() {
+                    Ok(arm) => counts[arm] += 1_u32,
+                    Err(_) => break,
+                }
+                if n % 3 == 0 {
+                    sixtyone::yield_now();
+                }
+            }
+            sender.join().unwrap();
+            even(&counts);
+        }
+    });
+}
+
 /// Two channels that always have somebody who sends: both are served. (Who is woken runs next, so one pair may have a slice of
 /// time to itself.)
 #[test]

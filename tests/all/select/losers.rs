@@ -4,7 +4,11 @@ use crate::util::*;
 use sixtyone::chan::{self, TrySendError};
 use sixtyone::{select, spawn, time, yield_now};
 
+const SELECTS: u32 = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
+
 /// Selects that lose against a quiet channel, again and again; one that waits there later is woken.
+///
+/// (That they leave no memory behind is `tests/select_memory.rs`'s, alone in its process.)
 #[test]
 fn a_quiet_channel_forgets_selects() {
     over_procs(|_| {
@@ -15,7 +19,7 @@ fn a_quiet_channel_forgets_selects() {
                 tx.send(n).unwrap();
             }
         });
-        for n in 0..20_000 {
+        for n in 0..SELECTS {
             if n % 2 == 0 {
                 ping.send(n).unwrap();
             } else {
@@ -42,7 +46,7 @@ fn a_quiet_channel_forgets_selects() {
 #[test]
 fn a_shared_done_channel() {
     over_procs(|_| {
-        const MANY: usize = 1000;
+        const MANY: usize = if cfg!(debug_assertions) { 1000 } else { 10_000 };
         let (done, is_done) = chan::unbuffered::<()>();
         let all: Vec<_> = (0..MANY)
             .map(|_| {
@@ -62,6 +66,42 @@ fn a_shared_done_channel() {
         }
         done.close();
         assert!(all.into_iter().map(|(_tx, n)| n.join().unwrap()).all(|n| n == 10));
+    });
+}
+
+/// One that had two places in a queue, and has left by another channel: who waits behind it there is woken, not it.
+#[test]
+fn who_waits_behind_a_loser_is_woken() {
+    over_procs(|_| {
+        for sends in [false, true] {
+            let ((tx, rx), (other, others)) = (chan::unbuffered(), chan::unbuffered());
+            let first = waiting({
+                let (tx, rx) = (tx.clone(), rx.clone());
+                move || match sends {
+                    true => select! { send(tx, 1) => 1, send(tx, 2) => 2, recv(others) -> n => n.unwrap() },
+                    false => {
+                        select! { recv(rx) -> n => n.unwrap(), recv(rx) -> n => n.unwrap(), recv(others) -> n => n.unwrap() }
+                    }
+                }
+            });
+            let behind = waiting({
+                let (tx, rx) = (tx.clone(), rx.clone());
+                move || match sends {
+                    true => {
+                        select! { send(tx, 8) -> sent => sent.map(|()| 8).unwrap(), recv(chan::never::<()>()) => 0 }
+                    }
+                    false => rx.recv().unwrap(),
+                }
+            });
+            other.send(7).unwrap();
+            assert_eq!(first.join().unwrap(), 7);
+            if sends {
+                assert_eq!(rx.recv(), Ok(8));
+            } else {
+                tx.send(8).unwrap();
+            }
+            assert_eq!(behind.join().unwrap(), 8);
+        }
     });
 }
 

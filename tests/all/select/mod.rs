@@ -1,6 +1,6 @@
 //! `select!` and `chan::Select`: one arm goes on, the others leave no trace; nobody who could meet sleeps.
 //!
-//! README.md lists the ideas of Go's tests, and which of ours has each.
+//! `tests/select/README.md` lists the ideas of Go's tests, and which of ours has each.
 
 mod builder;
 mod claims;

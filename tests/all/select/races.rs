@@ -2,7 +2,7 @@
 
 use crate::util::*;
 use sixtyone::chan::{self, Receiver, RecvError, Select, Sender};
-use sixtyone::{select, spawn, time, yield_now};
+use sixtyone::{select, select_biased, spawn, time, yield_now};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -138,6 +138,48 @@ fn closes_race_with_selects() {
             }
             received += from_a.try_iter().chain(from_b.try_iter()).sum::<u64>();
             assert_eq!(sent, received);
+        }
+    });
+}
+
+/// A select sees all its channels at one moment. Of the two here one is always ready, though never for long.
+#[test]
+fn one_of_two_is_always_ready() {
+    over_procs(|_| {
+        for round in 0..2000 {
+            let ((a, from_a), (b, from_b)) = (chan::buffered(1), chan::buffered(1));
+            a.send(()).unwrap();
+            let selector = spawn({
+                let (from_a, from_b) = (from_a.clone(), from_b.clone());
+                move || match round % 4 {
+                    0 => select! { recv(from_a) => true, recv(from_b) => true, default => false },
+                    1 => {
+                        select! { recv(from_b) => true, recv(from_a) => true, default(Duration::ZERO) => false }
+                    }
+                    2 => select_biased! { recv(from_b) => true, recv(from_a) => true, default => false },
+                    _ => {
+                        let mut select = Select::new();
+                        select.recv(&from_a);
+                        let second = select.recv(&from_b);
+                        let done = select.try_select().map(|op| match op.index() {
+                            i if i == second => op.recv(&from_b),
+                            _ => op.recv(&from_a),
+                        });
+                        done.is_ok()
+                    }
+                }
+            });
+            if round % 3 == 0 {
+                yield_now();
+            }
+            // By a value, or by a close.
+            if round % 2 == 0 {
+                b.send(()).unwrap();
+            } else {
+                assert!(b.close());
+            }
+            let _perhaps = from_a.try_recv();
+            assert!(selector.join().unwrap(), "neither was ready");
         }
     });
 }

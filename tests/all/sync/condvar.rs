@@ -56,6 +56,120 @@ fn one_that_comes_later_steals_nothing() {
     });
 }
 
+/// A goroutine or a thread that waits for a notification, and then logs its number; it is in the queue when the caller next has
+/// the lock.
+fn queues(
+    pair: &Pair<Vec<usize>>,
+    inside: &Arc<Mutex<usize>>,
+    id: usize,
+    rt: Option<&Runtime>,
+) -> Box<dyn FnOnce()> {
+    let (pair, entered) = (Arc::clone(pair), Arc::clone(inside));
+    let lock = Arc::clone(&pair);
+    let before = *inside.lock();
+    let f = move || {
+        let mut log = pair.0.lock();
+        *entered.lock() += 1;
+        pair.1.wait(&mut log);
+        log.push(id);
+    };
+    let join: Box<dyn FnOnce()> = match rt {
+        Some(rt) => {
+            let goroutine = rt.spawn(f);
+            Box::new(|| goroutine.join().unwrap())
+        }
+        None => {
+            let thread = std::thread::spawn(f);
+            Box::new(|| thread.join().unwrap())
+        }
+    };
+    until(|| *inside.lock() > before);
+    drop(lock.0.lock());
+    join
+}
+
+/// Threads and goroutines in one queue, in the order in which they came. No thread wakes by an `unpark` that was not ours.
+#[test]
+fn threads_and_goroutines_wait_in_one_queue() {
+    over_runtimes(|rt| {
+        let (pair, inside) = (pair(), Arc::default());
+        let waiters: Vec<_> = (0..6).map(|i| queues(&pair, &inside, i, (i % 2 == 0).then_some(rt))).collect();
+        let (send, thread) = std::sync::mpsc::channel();
+        let (last, entered) = (Arc::clone(&pair), Arc::clone(&inside));
+        let last = std::thread::spawn(move || {
+            send.send(std::thread::current()).unwrap();
+            let mut log = last.0.lock();
+            *entered.lock() += 1;
+            last.1.wait(&mut log);
+            log.push(6);
+        });
+        until(|| *inside.lock() == 7);
+        let thread = thread.recv().unwrap();
+        for (i, join) in waiters.into_iter().enumerate() {
+            thread.unpark();
+            let log = pair.0.lock();
+            assert_eq!(log.len(), i, "no one wakes without a notification");
+            pair.1.notify_one();
+            drop(log);
+            join();
+        }
+        thread.unpark();
+        a_moment();
+        assert_eq!(*pair.0.lock(), [0, 1, 2, 3, 4, 5]);
+        pair.1.notify_one();
+        last.join().unwrap();
+    });
+}
+
+/// Again and again one is notified, and before it can run another comes to wait.
+#[test]
+fn each_notification_is_for_who_was_there() {
+    over_runtimes(|rt| {
+        let (pair, inside) = (pair(), Arc::default());
+        let mut before: Option<Box<dyn FnOnce()>> = None;
+        for i in 0..100 {
+            let next = queues(&pair, &inside, i, (i % 5 > 0).then_some(rt));
+            if let Some(join) = before.replace(next) {
+                join();
+            }
+            let log = pair.0.lock();
+            assert!(log.iter().copied().eq(0..i), "{log:?}");
+            // The one that has just come; the lock is ours, so it cannot go on before the next one asks for the lock.
+            pair.1.notify_one();
+        }
+        before.unwrap()();
+        assert_eq!(pair.0.lock().len(), 100);
+    });
+}
+
+/// One that comes at the same time as a `notify_all` may be told or not; one that was there before is.
+#[test]
+fn a_late_comer_takes_no_notification_of_all() {
+    over_runtimes(|rt| {
+        for round in 0..200 {
+            let (pair, inside) = (pair(), Arc::default());
+            let first = queues(&pair, &inside, 1, (round % 4 > 0).then_some(rt));
+            let notifier = rt.spawn({
+                let pair = Arc::clone(&pair);
+                move || pair.1.notify_all()
+            });
+            let late = rt.spawn({
+                let pair = Arc::clone(&pair);
+                move || {
+                    let mut log = pair.0.lock();
+                    log.push(0);
+                    pair.1.wait_while(&mut log, |log| !log.contains(&2));
+                }
+            });
+            first();
+            notifier.join().unwrap();
+            pair.0.lock().push(2);
+            pair.1.notify_all();
+            late.join().unwrap();
+        }
+    });
+}
+
 #[test]
 fn all_are_woken() {
     over_procs(|_| {

@@ -1,9 +1,9 @@
 //! `Context`: what was derived from it ends with it, by a cancel or by the clock, and tells why, once and for all.
 
 use crate::util::*;
-use sixtyone::chan::{RecvError, TryRecvError};
+use sixtyone::chan::{self, RecvError, TryRecvError};
 use sixtyone::sync::{Context, ContextError, WaitGroup};
-use sixtyone::yield_now;
+use sixtyone::{select, yield_now};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -194,6 +194,101 @@ fn children_race_with_a_cancel() {
             ctx.cancel();
             wg.wait();
         }
+    });
+}
+
+/// All of a tree are cancelled, each by another, in an order of its own, while each is waited for.
+#[test]
+fn all_of_a_tree_are_cancelled_at_once() {
+    over_procs(|procs| {
+        let mut random = Random(61 + procs as u64);
+        for _ in 0..20 {
+            let mut tree = vec![Context::background()];
+            for i in 0..25 {
+                let children = [(); 4].map(|()| tree[i].with_cancel());
+                tree.extend(children);
+            }
+            let wg = WaitGroup::new();
+            for ctx in &tree {
+                let ctx = ctx.clone();
+                wg.spawn(move || assert_eq!(ctx.done().recv(), Err(RecvError)));
+            }
+            let mut left = tree.clone();
+            while !left.is_empty() {
+                let ctx = left.swap_remove(random.below(left.len() as u64) as usize);
+                wg.spawn(move || ctx.cancel());
+            }
+            wg.wait();
+            tree.iter().for_each(|ctx| has_ended(ctx, CANCELED));
+        }
+    });
+}
+
+/// Many layers of all kinds: one that ends in the middle ends those below, and nothing above.
+#[test]
+fn layers() {
+    everywhere(|| {
+        let mut random = Random(61);
+        for round in 0..20 {
+            let mut layers = vec![Context::background()];
+            let limit = if round % 2 == 0 { LONG } else { 3 * MS };
+            let ends = 1 + random.below(29) as usize;
+            for i in 1..=30 {
+                let above = &layers[i - 1];
+                layers.push(match random.below(3) {
+                    _ if i == ends => above.with_timeout(limit),
+                    0 => above.with_cancel(),
+                    1 => above.with_timeout(2 * LONG),
+                    _ => above.with_deadline(Instant::now() + 2 * LONG),
+                });
+            }
+            if limit == LONG {
+                layers.iter().for_each(goes_on);
+                layers[ends].cancel();
+            } else {
+                assert_eq!(layers[30].done().recv(), Err(RecvError));
+            }
+            let (above, below) = layers.split_at(ends);
+            above.iter().for_each(goes_on);
+            below.iter().for_each(|ctx| has_ended(ctx, if limit == LONG { CANCELED } else { EXCEEDED }));
+        }
+    });
+}
+
+/// As it is mostly used: an arm of a select, beside work, in goroutines and threads.
+#[test]
+fn done_in_a_select() {
+    everywhere(|| {
+        let ctx = Context::background().with_cancel();
+        let (tx, rx) = chan::buffered(1);
+        tx.send(61).unwrap();
+        select! { recv(ctx.done()) => unreachable!(), recv(rx) -> n => assert_eq!(n, Ok(61)) }
+        select! { recv(ctx.done()) => unreachable!(), default => {} }
+        select! { recv(ctx.done()) => unreachable!(), default(MS) => {} }
+        let late = ctx.with_timeout(2 * MS);
+        select! { recv(late.done()) -> closed => assert_eq!(closed, Err(RecvError)), recv(rx) => unreachable!(), recv(ctx.done()) => unreachable!() }
+        has_ended(&late, EXCEEDED);
+        ctx.cancel();
+        select! { recv(ctx.done()) -> closed => assert_eq!(closed, Err(RecvError)), recv(rx) => unreachable!(), default => unreachable!() }
+    });
+    over_runtimes(|rt| {
+        let ctx = Context::background().with_timeout(LONG);
+        let (tx, rx) = chan::unbuffered::<u32>();
+        let works = || {
+            let (ctx, rx) = (ctx.with_cancel(), rx.clone());
+            move || {
+                let mut sum = 0;
+                loop {
+                    select! { recv(ctx.done()) => return sum, recv(rx) -> n => sum += n.unwrap() }
+                }
+            }
+        };
+        let goroutines: Vec<_> = (0..10).map(|_| rt.spawn(works())).collect();
+        let threads = [(); 2].map(|()| std::thread::spawn(works()));
+        (1..=100).for_each(|n| tx.send(n).unwrap());
+        ctx.cancel();
+        let sum: u32 = goroutines.into_iter().map(|h| h.join().unwrap()).sum();
+        assert_eq!(sum + threads.into_iter().map(|h| h.join().unwrap()).sum::<u32>(), 5050);
     });
 }
 

@@ -148,6 +148,54 @@ fn used_from_several_goroutines() {
     });
 }
 
+/// With a limit of one they come one after the other, in order; who would start the next one waits for that.
+#[test]
+fn one_at_a_time_is_in_order() {
+    over_procs(|_| {
+        let (group, log) = (Group::<()>::with_limit(1), Arc::new(parking_lot::Mutex::new(Vec::new())));
+        for i in 0..50 {
+            let logs = Arc::clone(&log);
+            group.spawn(move || {
+                (0..i % 4).for_each(|_| yield_now());
+                logs.lock().push(i);
+                Ok(())
+            });
+            assert!(log.lock().len() >= i, "the one before has ended");
+        }
+        group.wait().unwrap();
+        assert!(log.lock().iter().copied().eq(0..50));
+    });
+}
+
+/// Threads wait for it, several at once: one of them has the error.
+#[test]
+fn threads_wait_for_it() {
+    over_runtimes(|rt| {
+        let (group, ctx) = Group::with_context(&Context::background());
+        let group = Arc::new(group);
+        let (tx, rx) = chan::unbuffered::<()>();
+        let spawner = rt.spawn({
+            let group = Arc::clone(&group);
+            move || {
+                for i in 0..10 {
+                    let rx = rx.clone();
+                    group.spawn(move || if rx.recv().is_ok() { Err(i) } else { Ok(()) });
+                }
+            }
+        });
+        spawner.join().unwrap();
+        let results: Vec<_> = std::thread::scope(|s| {
+            let threads = [(); 3].map(|()| s.spawn(|| group.wait()));
+            tx.send(()).unwrap();
+            assert_eq!(ctx.done().recv(), Err(chan::RecvError), "told before all have ended");
+            drop(tx);
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        assert_eq!(results.iter().filter(|r| r.is_err()).count(), 1);
+        assert_eq!(group.wait(), Ok(()));
+    });
+}
+
 /// What never runs is not taken for done.
 #[test]
 fn a_runtime_that_is_dropped() {

@@ -1,4 +1,6 @@
 //! Locks and counters.
+//!
+//! README.md lists the ideas of Go's tests, of channels, too, and which of ours has each.
 
 mod condvar;
 mod context;

@@ -150,6 +150,29 @@ fn who_has_waited_for_long_gets_it_handed_over() {
     });
 }
 
+/// One that has the lock nearly all the time, asleep, beside one that wants it now and then.
+#[test]
+fn a_sleeper_under_the_lock_starves_nobody() {
+    over_procs(|_| {
+        let (lock, stop) = (Arc::new(Mutex::new(())), Arc::new(AtomicBool::new(false)));
+        let sleeper = spawn({
+            let (lock, stop) = (Arc::clone(&lock), Arc::clone(&stop));
+            move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let _held = lock.lock();
+                    sixtyone::time::sleep(MS / 10);
+                }
+            }
+        });
+        for _ in 0..10 {
+            sixtyone::time::sleep(MS / 10);
+            drop(lock.lock());
+        }
+        stop.store(true, Ordering::Relaxed);
+        sleeper.join().unwrap();
+    });
+}
+
 /// Holds the lock all the time but for the moments between two calls.
 fn hog(lock: &Mutex<u64>, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {

@@ -73,6 +73,98 @@ fn who_waits_hears_of_a_panic() {
     });
 }
 
+/// The same scenes as std's, with the same words.
+#[test]
+fn panics_are_as_stds() {
+    macro_rules! scenes {
+        ($($of:ident)::+) => {{
+            use $($of)::+::{LazyLock, Once, OnceLock};
+            let mut said = Vec::new();
+            let mut panics = |f: &mut dyn FnMut()| said.push(catch_unwind(AssertUnwindSafe(f)).err().map(|payload| {
+                payload.downcast::<i32>().map_or_else(text, |n| n.to_string())
+            }));
+            let (once, cell) = (Once::new(), OnceLock::<u8>::new());
+            let runs = Cell::new(0);
+            let run = |n: i32| -> u8 {
+                runs.set(runs.get() + 1);
+                std::panic::resume_unwind(Box::new(n))
+            };
+            let lazy: LazyLock<u8, _> = LazyLock::new(|| run(61));
+            for _ in 0..3 {
+                panics(&mut || once.call_once(|| _ = run(62)));
+                panics(&mut || _ = cell.get_or_init(|| run(63)));
+                panics(&mut || _ = *lazy);
+                panics(&mut || once.call_once_force(|state| {
+                    assert!(state.is_poisoned());
+                    _ = run(64);
+                }));
+            }
+            assert_eq!((once.is_completed(), cell.get()), (false, None));
+            panics(&mut || once.call_once_force(|_| ()));
+            panics(&mut || once.call_once(|| _ = run(65)));
+            panics(&mut || _ = cell.get_or_init(|| 1));
+            (said, runs.get())
+        }};
+    }
+    everywhere(|| assert_eq!(scenes!(sixtyone::sync), scenes!(std::sync)));
+}
+
+/// What a closure owns goes with its one call, whether that returns or panics, not with the `LazyLock`.
+#[test]
+fn a_closure_goes_with_its_call() {
+    everywhere(|| {
+        for fails in [false, true] {
+            let drops = Drops::default();
+            let lazy = LazyLock::new({
+                let owned = drops.one();
+                move || {
+                    let owned = owned;
+                    if fails {
+                        std::panic::resume_unwind(Box::new(owned.id));
+                    }
+                    owned.id
+                }
+            });
+            assert_eq!(drops.alive(), 1);
+            assert_eq!(catch_unwind(AssertUnwindSafe(|| *lazy)).ok(), (!fails).then_some(0));
+            assert_eq!(drops.alive(), 0);
+        }
+    });
+}
+
+/// Many, goroutines and threads, want a value of which the first maker panics: another one makes it, and all get that.
+#[test]
+fn another_makes_the_value() {
+    over_runtimes(|rt| {
+        for round in 0..20 {
+            let (cell, made) = (Arc::new(OnceLock::new()), Arc::new(AtomicUsize::new(0)));
+            let wants = || {
+                let (cell, made) = (Arc::clone(&cell), Arc::clone(&made));
+                move || {
+                    let make = || {
+                        let n = made.fetch_add(1, Ordering::Relaxed);
+                        if round % 2 == 0 {
+                            yield_now();
+                        }
+                        if n == 0 {
+                            std::panic::resume_unwind(Box::new(()));
+                        }
+                        n
+                    };
+                    catch_unwind(AssertUnwindSafe(|| *cell.get_or_init(make))).ok()
+                }
+            };
+            let goroutines: Vec<_> = (0..6).map(|_| rt.spawn(wants())).collect();
+            let threads = [(); 2].map(|()| std::thread::spawn(wants()));
+            let mut got: Vec<_> = goroutines.into_iter().map(|h| h.join().unwrap()).collect();
+            got.extend(threads.map(|h| h.join().unwrap()));
+            got.sort_unstable();
+            assert_eq!(got, [None, Some(1), Some(1), Some(1), Some(1), Some(1), Some(1), Some(1)]);
+            assert_eq!(made.load(Ordering::Relaxed), 2);
+        }
+    });
+}
+
 #[test]
 fn a_cell_is_written_once() {
     over_procs(|_| {

@@ -99,6 +99,51 @@ fn whose_turn_it_is() {
     });
 }
 
+/// A writer that waits, a goroutine or a thread, keeps new readers out; it waits for the last reader, and they for it.
+#[test]
+fn a_waiting_writer_holds_back_new_readers() {
+    over_runtimes(|rt| {
+        for threads in [false, true] {
+            let (lock, log) = (Arc::new(RwLock::new(())), Arc::new(parking_lot::Mutex::new(Vec::new())));
+            let start = |f: Box<dyn FnOnce() + Send>| -> Box<dyn FnOnce()> {
+                if threads {
+                    let thread = std::thread::spawn(f);
+                    Box::new(|| thread.join().unwrap())
+                } else {
+                    let goroutine = rt.spawn(f);
+                    Box::new(|| goroutine.join().unwrap())
+                }
+            };
+            let (one, two) = (lock.read(), lock.try_read().expect("readers share it"));
+            let writer = start({
+                let (lock, log) = (Arc::clone(&lock), Arc::clone(&log));
+                Box::new(move || {
+                    let _alone = lock.write();
+                    log.lock().push("writer");
+                    a_moment();
+                    log.lock().push("leaves");
+                })
+            });
+            until(|| lock.try_read().is_none());
+            let readers: Vec<_> = (0..3)
+                .map(|_| (Arc::clone(&lock), Arc::clone(&log)))
+                .map(|(lock, log)| {
+                    start(Box::new(move || {
+                        let _inside = lock.read();
+                        log.lock().push("reader");
+                    }))
+                })
+                .collect();
+            drop(one);
+            a_moment();
+            assert!(log.lock().is_empty() && lock.try_read().is_none() && lock.try_write().is_none());
+            drop(two);
+            readers.into_iter().chain([writer]).for_each(|join| join());
+            assert_eq!(*log.lock(), ["writer", "leaves", "reader", "reader", "reader"]);
+        }
+    });
+}
+
 /// Readers and writers that come back at once, all the time: each side makes progress beside the other.
 #[test]
 fn nobody_starves() {

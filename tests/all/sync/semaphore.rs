@@ -82,18 +82,59 @@ fn first_come_first_served() {
     });
 }
 
+/// A thread that wants much and a goroutine that wants little behind it, and the reverse.
+#[test]
+fn threads_and_goroutines_wait_in_one_queue() {
+    over_runtimes(|rt| {
+        for thread_first in [true, false] {
+            let (semaphore, log) =
+                (Arc::new(Semaphore::new(1)), Arc::new(parking_lot::Mutex::new(Vec::new())));
+            let wants = |n: usize| {
+                let (semaphore, log) = (Arc::clone(&semaphore), Arc::clone(&log));
+                move || {
+                    let permit = semaphore.acquire_n(n);
+                    log.lock().push(n);
+                    permit.forget();
+                }
+            };
+            let (mut goroutine, mut thread) = (None, None);
+            for (n, is_thread) in [(3, thread_first), (2, !thread_first)] {
+                if is_thread {
+                    thread = Some(std::thread::spawn(wants(n)));
+                } else {
+                    goroutine = Some(rt.spawn(wants(n)));
+                }
+                // One is free, but somebody waits.
+                until(|| semaphore.try_acquire().is_none());
+                a_moment();
+            }
+            semaphore.add_permits(1);
+            a_moment();
+            assert_eq!((log.lock().len(), semaphore.available()), (0, 2), "enough for the second, who waits");
+            semaphore.add_permits(1);
+            until(|| log.lock().len() == 1);
+            semaphore.add_permits(2);
+            goroutine.unwrap().join().unwrap();
+            thread.unwrap().join().unwrap();
+            assert_eq!((&log.lock()[..], semaphore.available()), (&[3, 2][..], 0));
+        }
+    });
+}
+
 #[test]
 fn try_acquire_never_waits() {
-    let semaphore = Semaphore::new(3);
-    let two = semaphore.try_acquire_n(2).unwrap();
-    assert!(semaphore.try_acquire_n(2).is_none());
-    let one = semaphore.try_acquire().unwrap();
-    assert!(semaphore.try_acquire().is_none());
-    assert!(semaphore.try_acquire_n(0).is_some());
-    drop(two);
-    assert_eq!(semaphore.available(), 2);
-    drop(one);
-    assert_eq!(semaphore.available(), 3);
+    everywhere(|| {
+        let semaphore = Semaphore::new(3);
+        let two = semaphore.try_acquire_n(2).unwrap();
+        assert!(semaphore.try_acquire_n(2).is_none());
+        let one = semaphore.try_acquire().unwrap();
+        assert!(semaphore.try_acquire().is_none());
+        assert!(semaphore.try_acquire_n(0).is_some());
+        drop(two);
+        assert_eq!(semaphore.available(), 2);
+        drop(one);
+        assert_eq!(semaphore.available(), 3);
+    });
 }
 
 #[test]

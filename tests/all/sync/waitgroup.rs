@@ -10,14 +10,16 @@ use std::time::Duration;
 
 #[test]
 fn zero_is_no_wait() {
-    WaitGroup::new().wait();
-    let wg = WaitGroup::default();
-    wg.add(0);
-    wg.wait();
-    wg.add(2);
-    wg.done();
-    wg.done();
-    wg.wait();
+    everywhere(|| {
+        WaitGroup::new().wait();
+        let wg = WaitGroup::default();
+        wg.add(0);
+        wg.wait();
+        wg.add(2);
+        wg.done();
+        wg.done();
+        wg.wait();
+    });
 }
 
 #[test]
@@ -102,6 +104,36 @@ fn goroutines_and_threads_wait_for_each_other() {
             }
         });
         waiting.into_iter().for_each(|w| w.join().unwrap());
+    });
+}
+
+/// Two groups in turn: nobody leaves the second before the first is done, round after round.
+#[test]
+fn two_groups_in_turn() {
+    over_procs(|_| {
+        let (one, two) = (WaitGroup::new(), WaitGroup::new());
+        let left = Arc::new(AtomicUsize::new(0));
+        for round in 1..=8 {
+            one.add(16);
+            two.add(16);
+            let all: Vec<_> = (0..16)
+                .map(|_| {
+                    let (one, two, left) = (one.clone(), two.clone(), Arc::clone(&left));
+                    spawn(move || {
+                        one.done();
+                        two.wait();
+                        left.fetch_add(1, Ordering::Relaxed);
+                    })
+                })
+                .collect();
+            one.wait();
+            for _ in 0..16 {
+                assert_eq!(left.load(Ordering::Relaxed), 16 * (round - 1));
+                two.done();
+            }
+            all.into_iter().for_each(|h| h.join().unwrap());
+            assert_eq!(left.load(Ordering::Relaxed), 16 * round);
+        }
     });
 }
 
