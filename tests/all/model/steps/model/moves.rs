@@ -110,6 +110,7 @@ impl Model {
     }
 
     fn receives(&mut self, arm: Arm, outcome: Outcome) -> Result<What, String> {
+        self.one_gives_up(arm);
         let sender = self.first(arm);
         let it = &mut self.channels[arm.channel];
         if let Some(clock) = &mut it.clock {

@@ -21,19 +21,16 @@ impl Model {
     }
 
     /// A value was taken from the buffer: whether the place is left to a select, and not to this plain sender.
-    pub(super) fn a_select_has_its_turn(&mut self, arm: Arm, sender: usize) -> bool {
-        self.one_gives_up(arm);
+    pub(super) fn a_select_has_its_turn(&self, arm: Arm, sender: usize) -> bool {
         let sender_goes_on = self.seen.contains_key(&self.waiting[sender].actor);
         !sender_goes_on && self.selects(arm).any(|(_, seen)| seen.is_some())
     }
 
-    /// Nothing has come of its turn.
-    fn one_gives_up(&mut self, arm: Arm) {
+    /// Where a plain sender waits, too, somebody receives: a select may have had its turn, and nothing has come of it.
+    pub(super) fn one_gives_up(&mut self, arm: Arm) {
         let gives_up = self.selects(arm).find(|(_, seen)| *seen == Some(What::GaveUp));
-        if let Some((at, _)) = gives_up {
-            // It stays in the list, so that places are not moved: it is gone for all.
-            self.seen.remove(&self.waiting[at].actor);
-            self.waiting[at].ask.arms.clear();
+        if let Some((at, _)) = gives_up.filter(|_| self.first(arm).is_some()) {
+            self.seen.remove(&self.waiting.remove(at).actor);
         }
     }
 
