@@ -402,8 +402,10 @@ mutant poked-not-to-be-won src/g/ticket.rs poke::a_waker \
                 false
             }'
 mutant poke-not-acquire src/g/ticket.rs poke::two_pokers \
-    'self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed).is_ok()' \
-    'self.0.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()'
+    'self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed)
+        };' \
+    'self.0.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed)
+        };'
 mutant poked-and-readied-at-once src/g/ticket.rs poke::a_waker \
     'word & POKED == 0 || self.keep_from_poker(word)' \
     'word & POKED == 0 || true'
@@ -536,10 +538,8 @@ mutant select-waits-for-no-clock src/chan/select/mod.rs select::the_clock_alone 
     'first = first.min(due);' \
     'let _ = due;'
 mutant select-passes-nothing-on src/chan/select/mod.rs select::who_goes \
-    'if why == Wake::Retry {
-                self.arms()' \
-    'if false {
-                self.arms()'
+    'if woken == Some(Wake::Retry) {' \
+    'if false {'
 mutant offer-not-nudged-by-receivers src/chan/core.rs select::an_offer_meets_a_receiver \
     'state.nudge().into_iter().for_each(ready);
         // SAFETY: node and slot' \
