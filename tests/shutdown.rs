@@ -82,8 +82,10 @@ fn a_ghost_costs_what_it_holds_and_no_more() {
         let after = Has::now();
         eprintln!("{n} runtimes: {before:?} {after:?}");
         assert_eq!(before.descriptors, after.descriptors);
-        // Each ghost keeps one page of its stack, its slot and its channel.
-        assert!(after.resident_kib < before.resident_kib + 8 * n);
+        // Each ghost keeps one page of its stack, its slot and its channel. (The frames of code that is not optimised need a
+        // second page: 4.1 KiB in all.)
+        let kib = if cfg!(debug_assertions) { 12 } else { 8 };
+        assert!(after.resident_kib < before.resident_kib + kib * n);
         // A stack of 256 KiB and its guard. Arenas are reserved in advance, at most as much again as there is.
         assert!(after.address_space_kib < before.address_space_kib + (64 << 10) + 2 * 272 * n);
         let heavy = std::env::var_os("SIXTYONE_GUARD").is_some_and(|v| v == "mprotect");

@@ -136,7 +136,8 @@ fn one_that_does_nothing_by_default_does_nothing_then() {
         for _ in 0..3 {
             let told = signal::notify(&[Signal::WINDOW_CHANGE, Signal::CHILD]);
             raise(Signal::WINDOW_CHANGE);
-            assert_eq!(next(&told), Signal::WINDOW_CHANGE);
+            // (What nobody had asked for in the round before may come to light only now.)
+            while next(&told) != Signal::WINDOW_CHANGE {}
             drop(told);
             raise(Signal::WINDOW_CHANGE);
             raise(Signal::CHILD);
