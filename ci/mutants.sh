@@ -509,7 +509,7 @@ mutant clock-timeout-not-unlinked src/chan/timer.rs timer_chan \
     ''
 
 # Selects: the algorithm, claims, offers.
-mutant select-keeps-its-losers src/chan/select/arm.rs select::the_loser \
+mutant select-keeps-its-losers src/g/waitq.rs select::the_loser \
     'queue.unlink(node);
                 self.end();' \
     'let _ = queue;
@@ -906,7 +906,7 @@ mutant dropped-receive-loses-its-value src/chan/future.rs future::what_a_dropped
     '(left, state.put_back(slot.get().cast()))' \
     '(left, None)'
 mutant dropped-receive-stays-in-the-queue src/g/bell.rs future::what_a_dropped \
-    'unsafe { self.node().into_iter().for_each(|node| queue.unlink(node)) };' \
+    'unsafe { self.node.get().into_iter().for_each(|node| queue.unlink(node)) };' \
     'let _ = &queue;'
 mutant come-back-to-the-end src/chan/core.rs future::what_comes_back_is \
     'self.buf.push_front(value.read());' \

@@ -2,7 +2,8 @@
 //!
 //! Invariants, under the lock:
 //! - a receiver that waits and can be won means an empty buffer; a waiting sender means a full one (an unbuffered channel's
-//!   always is); so at most one of the two queues has waiters that can be won;
+//!   always is); so at most one of the two queues has waiters that can be won, but while it is a select's turn to send
+//!   ([`promise`](super::promise));
 //! - a waiter's `slot` points at a `T` in its frame, or its future: a sender's is full until a receiver has won it, a
 //!   receiver's is empty until a sender has;
 //! - once `closed`, nobody queues any more and nothing is put into the buffer, but for what comes back;
@@ -51,7 +52,7 @@ pub(super) struct State<T> {
     pub(super) senders: WaitQueue,
     /// Selects that would send.
     pub(super) offers: WaitQueue,
-    /// Whose turn it was.
+    /// Whether it was theirs, the last time that plain senders and they took turns.
     pub(super) offers_turn: bool,
 }
 
@@ -373,8 +374,7 @@ impl<T> Chan<T> {
     #[inline(always)]
     fn recv_in_turn(&self, slot: &mut MaybeUninit<T>) -> Received<'_, T> {
         let mut state = self.state.lock();
-        if !state.offers.is_empty()
-            && state.buf.is_empty()
+        if state.buf.is_empty()
             && let Some(offer) = state.offers_turn()
         {
             // It may be run at once: it waits for the lock then, until we have parked.

@@ -1,8 +1,8 @@
 //! Channels: typed conduits between goroutines, and plain threads (lecture notes, Definition 2.23 and Theorem 2.5).
 //!
 //! Go's channels with Rust's ownership: many senders, many receivers, first in, first out; waiters are served in the
-//! order they came (where plain sends wait and sends of selects, these two kinds take turns). *Unbuffered*: a send returns when a receiver has taken the value (Figure 1.14's handshake).
-//! *Buffered*: a send waits only while the buffer is full. *Unbounded*: a send never waits.
+//! order they came (where plain sends wait and sends of selects, these two kinds take turns). *Unbuffered*: a send returns
+//! when a receiver has taken the value (Figure 1.14's handshake). *Buffered*: a send waits only while the buffer is full. *Unbounded*: a send never waits.
 //!
 //! A channel is closed by [`Sender::close`], or when the last sender or the last receiver is dropped. After that sends
 //! fail and give the value back (Go panics); what was buffered can still be received. A value is never lost and never

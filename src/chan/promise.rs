@@ -68,7 +68,7 @@ impl<T> State<T> {
     #[cold]
     fn take_turns(&mut self) -> Option<Who> {
         self.offers_turn = !self.offers_turn;
-        if self.offers_turn { self.nudge() } else { None }
+        if self.offers_turn && !self.closed { self.nudge() } else { None }
     }
 
     /// See [`take_turns`](State::take_turns).

@@ -23,22 +23,17 @@
 #![expect(unsafe_code, reason = "a node that is reached through a queue")]
 
 use super::ticket::{Seen, Ticket, Wake};
-use super::waiter::{Waiter, Who};
-use super::waitq::WaitQueue;
+use super::waiter::Who;
+use super::waitq::{Node, WaitQueue};
 use crate::prim::{Lock, Pool, Rank};
-use std::cell::UnsafeCell;
 use std::fmt;
-use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::NonNull;
 use std::task::{Poll, Waker};
 
 /// See the module's head.
 pub(crate) struct Bell {
     pub(super) ticket: Ticket,
-    node: UnsafeCell<MaybeUninit<Waiter>>,
-    /// Whether there is a node; as the node.
-    made: UnsafeCell<bool>,
+    node: Node,
     calls: Lock<Calls>,
 }
 
@@ -82,8 +77,7 @@ impl Bell {
         let waker = waker.clone();
         let bell = POOL.take(|| Bell {
             ticket: Ticket::new(),
-            node: UnsafeCell::new(MaybeUninit::uninit()),
-            made: UnsafeCell::new(false),
+            node: Node::new(),
             calls: Lock::new(Rank::Pool, Calls { waker: None, owed: 0, lent: false }),
         });
         // Nothing is dropped: the one before has silenced it.
@@ -104,11 +98,7 @@ impl Bell {
 
     fn recycle(&'static self) {
         // SAFETY: it is in no queue, nobody is going to ring, and nobody else has borrowed it yet.
-        unsafe {
-            if self.made.get().replace(false) {
-                self.node.get().cast::<Waiter>().drop_in_place();
-            }
-        }
+        unsafe { self.node.end() };
         POOL.give(self);
     }
 
@@ -147,15 +137,6 @@ impl Bell {
         }
     }
 
-    /// # Safety
-    /// Under its queue's lock, or in none and borrowed by the caller.
-    unsafe fn node(&self) -> Option<NonNull<Waiter>> {
-        // SAFETY: the caller vouches.
-        let made = unsafe { *self.made.get() };
-        // (Others have pointers to it, so no reference to it is made.)
-        NonNull::new(self.node.get().cast()).filter(|_| made)
-    }
-
     /// How the wait stands, under the lock of its queue: it goes on; or it has ended, with this, or never begun. It is
     /// over then, though the node may still have its place.
     pub(crate) fn told(&self) -> Poll<Option<Wake>> {
@@ -176,14 +157,7 @@ impl Bell {
     /// it is, and its queue is this one.
     pub(crate) unsafe fn wait_in(&'static self, queue: &mut WaitQueue, slot: *mut ()) {
         // SAFETY: under the queue's lock the node is ours. It stays for ever.
-        unsafe {
-            match self.node() {
-                Some(node) => Waiter::renew(node, Who::Task(self)),
-                None => self.node.get().cast::<Waiter>().write(Waiter::new(Who::Task(self), slot)),
-            }
-            *self.made.get() = true;
-            self.node().into_iter().for_each(|node| queue.keep(node));
-        }
+        unsafe { self.node.queue_up(queue, Who::Task(self), slot) };
         self.ticket.arm();
     }
 
@@ -193,7 +167,7 @@ impl Bell {
     /// The lock of its queue is held, by the borrower.
     pub(crate) unsafe fn leave(&self, queue: &mut WaitQueue) -> Left {
         // SAFETY: the node is in this queue, if in any; under its lock it is ours.
-        unsafe { self.node().into_iter().for_each(|node| queue.unlink(node)) };
+        unsafe { self.node.get().into_iter().for_each(|node| queue.unlink(node)) };
         match self.ticket.look() {
             Seen::Waiting(epoch) if self.ticket.claim(epoch, Wake::Retry) => {
                 self.ticket.take();

@@ -5,6 +5,8 @@
 
 use crate::g::ticket::Wake;
 use crate::g::waiter::{Links, Waiter, Who};
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 /// See the module's head.
@@ -196,6 +198,59 @@ impl WaitQueue {
             at = unsafe { (*links(node)).next };
         }
         false
+    }
+}
+
+/// A node for who may wait, and wait again, in one queue. It is made when it is needed. Others have pointers to it; so no
+/// reference to all of it is ever made.
+#[derive(Debug)]
+pub(crate) struct Node {
+    waiter: UnsafeCell<MaybeUninit<Waiter>>,
+    /// Whether there is one: for the owner alone.
+    made: Cell<bool>,
+}
+
+impl Node {
+    pub(crate) fn new() -> Node {
+        Node { waiter: UnsafeCell::new(MaybeUninit::uninit()), made: Cell::new(false) }
+    }
+
+    pub(crate) fn get(&self) -> Option<NonNull<Waiter>> {
+        NonNull::new(self.waiter.get().cast()).filter(|_| self.made.get())
+    }
+
+    /// # Safety
+    /// Under the queue's lock; the node stays where it is until it has left.
+    pub(crate) unsafe fn queue_up(&self, queue: &mut WaitQueue, who: Who, slot: *mut ()) {
+        // SAFETY: the caller vouches; who is in the queue and does not wait may be renewed.
+        unsafe {
+            match self.get() {
+                Some(node) => Waiter::renew(node, who),
+                None => self.waiter.get().cast::<Waiter>().write(Waiter::new(who, slot)),
+            }
+            self.made.set(true);
+            self.get().into_iter().for_each(|node| queue.keep(node));
+        }
+    }
+
+    /// # Safety
+    /// Under the queue's lock.
+    pub(crate) unsafe fn leave(&self, queue: &mut WaitQueue) {
+        // SAFETY: the caller vouches. Off the queue it is ours alone.
+        unsafe {
+            if let Some(node) = self.get() {
+                queue.unlink(node);
+                self.end();
+            }
+        }
+    }
+
+    /// # Safety
+    /// Off the queue.
+    pub(crate) unsafe fn end(&self) {
+        // SAFETY: the caller vouches: nobody else reaches it.
+        self.get().into_iter().for_each(|node| unsafe { node.drop_in_place() });
+        self.made.set(false);
     }
 }
 

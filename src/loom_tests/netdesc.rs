@@ -11,7 +11,7 @@ use crate::g::waiter::{Waiter, Who};
 use crate::netpoll::desc::{Enlisted, Side};
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::clock;
-use crate::sched::netpoll::{inherit, perform, perform_read, set_deadline, wait, wake_all};
+use crate::sched::netpoll::{emptying, inherit, perform, set_deadline, wait, wake_all};
 use crate::sched::park::{commit, ready};
 use crate::sys::clock::Deadline;
 use loom::thread;
@@ -75,7 +75,8 @@ impl Socket {
                 n => Ok(n as usize),
             }
         };
-        perform_read(&self.side, 61, op, |events, until| Ok(wait(&self.side, events, until)?)).unwrap()
+        let wait = |events, until| Ok(wait(&self.side, events, until)?);
+        perform(&self.side, Deadline::NEVER, emptying(&self.side, 61, op), wait).unwrap()
     }
 
     /// A last byte, and the end, for which there is one event.

@@ -8,7 +8,7 @@
 use super::guard::Bounds;
 use crate::netpoll::desc::{Desc, Ended, Events};
 use crate::netpoll::table;
-use crate::sched::netpoll::{perform, perform_read, register, set_deadline, verdict, wait, wake_all};
+use crate::sched::netpoll::{emptying, perform, register, set_deadline, verdict, wait, wake_all};
 use crate::sched::park::sleep_until;
 use crate::sys::clock::Deadline;
 use crate::sys::sock::{self, Direction};
@@ -90,14 +90,8 @@ impl<T: AsFd> Fd<T> {
         if self.nonblocking.load(Ordering::Relaxed) {
             return self.read(op);
         }
-        let direction = Direction::Read;
-        let result = perform_read(
-            self.desc.side(direction),
-            len,
-            || op(self.get()),
-            |events, until| self.wait(direction, events, until),
-        );
-        result.map_err(|error| self.explain(error))
+        let mut op = emptying(self.desc.side(Direction::Read), len, || op(self.get()));
+        self.read(|_| op())
     }
 
     /// Does what writes. Blocks.

@@ -81,7 +81,7 @@ impl From<Ended> for io::Error {
 pub(crate) struct Side {
     /// Events and flags. Changed under the lock; looked at without it.
     word: AtomicU32,
-    /// As of which events a read has taken all there was. A hint, but for who reads later himself.
+    /// As of which events a read has taken all there was.
     emptied: AtomicU32,
     state: Lock<State>,
 }

@@ -389,7 +389,7 @@ impl Idle {
         self.lists.lock().keeper.as_ref().is_some_and(|keeper| keeper.outside)
     }
 
-    /// Those at work have no time to look outside: the next M that goes to sleep does it there.
+    /// Those at work have no time to look outside: Ms that go to sleep do it there. No: they have again.
     pub(crate) fn want_outside(&self, yes: bool) {
         self.lists.lock().outside_wanted = yes;
     }

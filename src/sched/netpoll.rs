@@ -95,16 +95,15 @@ pub(crate) fn perform<R>(
     }
 }
 
-/// As [`perform`], for a read of `len` bytes at most, of a stream on which one that gets fewer has emptied the socket.
+/// What to [`perform`] for a read of `len` bytes at most, of a stream on which one that gets fewer has emptied the socket.
 #[inline]
-pub(crate) fn perform_read(
+pub(crate) fn emptying(
     side: &Side,
     len: usize,
     mut op: impl FnMut() -> io::Result<usize>,
-    wait: impl FnMut(Events, Deadline) -> io::Result<()>,
-) -> io::Result<usize> {
+) -> impl FnMut() -> io::Result<usize> {
     let mut first = true;
-    let op = || {
+    move || {
         let events = side.events();
         // A thread that has waited in poll(2) was told without an event.
         if std::mem::replace(&mut first, false) && side.is_empty(events) {
@@ -115,8 +114,7 @@ pub(crate) fn perform_read(
             side.took_all(events);
         }
         Ok(n)
-    };
-    perform(side, Deadline::NEVER, op, wait)
+    }
 }
 
 #[cold]

@@ -22,8 +22,8 @@
 //!
 //! A waiter may give up at a deadline, on two ways. Out of the queue: it takes its node off under the queue's lock, and, if it
 //! was the last, CONTENDED and STARVING with it; an `unlock` that came first has passed it by, and put STARVING out if there was
-//! nobody else to hand the mutex to; one that comes later finds nobody, or the mutex locked again. Awake, before it queues again: it puts WOKEN out, and then, since an `unlock` may have
-//! relied on it, looks once more whether the mutex is free.
+//! nobody else to hand the mutex to; one that comes later finds nobody, or the mutex locked again. Awake, before it queues
+//! again: it puts WOKEN out, and then, since an `unlock` may have relied on it, looks once more whether the mutex is free.
 //!
 //! Why not always hand over: with a short critical section on two Ps that costs a switch each time.
 //!

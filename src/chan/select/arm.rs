@@ -1,22 +1,19 @@
-//! An arm of a select, whatever it does: what the algorithm asks of it, and its place in its channel's queue.
+//! An arm of a select, whatever it does: what the algorithm asks of it.
 //!
-//! An arm lies in the frame of who selects, with its [`Node`], which others reach through the channel's queue: so all of it that
-//! changes is in cells, and an arm is only ever shared. It has no drop glue: a body may move the channel that the arm borrows. So
-//! what a winning arm has got is taken out of it, once, by who selected: a receiving arm's value by
+//! An arm lies in the frame of who selects, with its [`Node`](crate::g::waitq::Node), which others reach through the channel's
+//! queue: so all of it that changes is in cells, and an arm is only ever shared. It has no drop glue: a body may move the
+//! channel that the arm borrows. So what a winning arm has got is taken out of it, once, by who selected: a receiving arm's value by
 //! [`RecvArm::received`](super::recv::RecvArm::received), a sending arm's promise by [`SendArm::claim`](super::send::SendArm::claim).
-#![expect(unsafe_code, reason = "queues nodes that lie in the selector's frame")]
+#![expect(unsafe_code, reason = "takes part in locks that its caller holds")]
 
 use super::super::core::{Chan, State};
 use super::super::promise::Promise;
 use super::Limit;
-use crate::g::waiter::{Waiter, Who};
-use crate::g::waitq::WaitQueue;
+use crate::g::waiter::Who;
 use crate::prim::{LockGuard, RawLock};
 use crate::sys::clock::Deadline;
-use std::cell::{Cell, UnsafeCell};
 use std::fmt;
-use std::mem::{ManuallyDrop, MaybeUninit};
-use std::ptr::NonNull;
+use std::mem::ManuallyDrop;
 
 /// An arm without its type of value. Of the unsafe methods each is called with the arm's lock held, if it does not say otherwise.
 pub(super) trait Arm {
@@ -109,58 +106,6 @@ pub(super) enum Look {
     Nothing,
     /// The arm goes on. Whom to ready when the lock is released.
     Chosen(Option<Who>),
-}
-
-/// The node of an arm, in the queue of its channel, once it has waited. Others have pointers to it; so no reference to all of it is
-/// ever made.
-pub(super) struct Node {
-    waiter: UnsafeCell<MaybeUninit<Waiter>>,
-    /// Whether there is one: for the owner alone.
-    made: Cell<bool>,
-}
-
-impl Node {
-    pub(super) fn new() -> Node {
-        Node { waiter: UnsafeCell::new(MaybeUninit::uninit()), made: Cell::new(false) }
-    }
-
-    pub(super) fn get(&self) -> Option<NonNull<Waiter>> {
-        NonNull::new(self.waiter.get().cast()).filter(|_| self.made.get())
-    }
-
-    /// # Safety
-    /// Under the queue's lock; the node stays where it is until it has left.
-    pub(super) unsafe fn queue_up(&self, queue: &mut WaitQueue, who: Who, slot: *mut ()) {
-        // SAFETY: the caller vouches; who is in the queue and does not wait may be renewed.
-        unsafe {
-            match self.get() {
-                Some(node) => Waiter::renew(node, who),
-                None => self.waiter.get().cast::<Waiter>().write(Waiter::new(who, slot)),
-            }
-            self.made.set(true);
-            self.get().into_iter().for_each(|node| queue.keep(node));
-        }
-    }
-
-    /// # Safety
-    /// Under the queue's lock.
-    pub(super) unsafe fn leave(&self, queue: &mut WaitQueue) {
-        // SAFETY: the caller vouches. Off the queue it is ours alone.
-        unsafe {
-            if let Some(node) = self.get() {
-                queue.unlink(node);
-                self.end();
-            }
-        }
-    }
-
-    /// # Safety
-    /// Off the queue.
-    pub(super) unsafe fn end(&self) {
-        // SAFETY: the caller vouches: nobody else reaches it.
-        self.get().into_iter().for_each(|node| unsafe { node.drop_in_place() });
-        self.made.set(false);
-    }
 }
 
 /// # Safety

@@ -1,8 +1,8 @@
 //! `select!` and `select_biased!`: the grammar, cut into arms by recursion, and what they become.
 //!
 //! Each arm's variable is named in an expansion of its own, so the names do not meet. The arms live in the scrutinee of a `match`,
-//! where they are left; so do the temporaries that their channels are, to the end of the user's statement. Bodies and values stand in no closure and no
-//! loop of ours: `break`, `continue`, `return` and `?` do in them what they say.
+//! where they are left; so do the temporaries that their channels are, to the end of the user's statement. Bodies and values
+//! stand in no closure and no loop of ours: `break`, `continue`, `return` and `?` do in them what they say.
 
 /// Waits for one of several operations on channels, and does it. Go's `select`.
 ///

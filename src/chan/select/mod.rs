@@ -175,12 +175,12 @@ impl<'a> Choice<'a> {
                     }
                     self.unlock_all();
                 }
+                let (winner, other) = won.unzip();
+                other.flatten().into_iter().for_each(ready);
                 if woken == Some(Wake::Retry) {
                     self.pass_on();
                 }
-                let (winner, other) = won?;
-                other.into_iter().for_each(ready);
-                return Some(winner);
+                return winner;
             }
             // SAFETY: all locks are held; the wait releases them.
             match unsafe { self.park(until) } {
