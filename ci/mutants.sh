@@ -538,8 +538,10 @@ mutant select-waits-for-no-clock src/chan/select/mod.rs select::the_clock_alone 
     'first = first.min(due);' \
     'let _ = due;'
 mutant select-passes-nothing-on src/chan/select/mod.rs select::who_goes \
-    'if woken == Some(Wake::Retry) {' \
-    'if false {'
+    'if woken {
+                    self.pass_on();' \
+    'if false {
+                    self.pass_on();'
 mutant offer-not-nudged-by-receivers src/chan/core.rs select::an_offer_meets_a_receiver \
     'state.nudge().into_iter().for_each(ready);
         // SAFETY: node and slot' \
@@ -585,13 +587,27 @@ mutant room-given-back-to-nobody src/chan/promise.rs select::room_given \
                 state.room_made(self.cap)' \
     'state.reserved -= 1;
                 None'
+mutant select-passes-nothing-on-with-a-value src/chan/select/mod.rs select::who_is_left \
+    'let other = arm.pass_on();
+                lock.unlock();
+                other
+            };
+            other.into_iter().for_each(ready);
+        }
+        winner' \
+    'lock.unlock();
+                None::<Who>
+            };
+            other.into_iter().for_each(ready);
+        }
+        winner'
 mutant turn-of-nobody src/chan/promise.rs select::who_lets \
     'match next.is_none() && !self.senders.is_empty() {' \
     'match false {'
 mutant turn-left-to-a-receiver src/chan/promise.rs select::who_lets \
     'true if receivers => self.receivers.nudge_first(),' \
     'true if receivers => None,'
-mutant room-promised-twice src/chan/core.rs select \
+mutant room-promised-twice src/chan/core.rs select::room_is_promised \
     'self.buf.len() + self.reserved < cap' \
     'self.buf.len() < cap'
 

@@ -20,8 +20,11 @@
 //!   sender to give it to: a receive, a reservation that is not needed;
 //! - one that was nudged looks under the locks of all its channels, and finds the receiver, or the room, unless somebody else has
 //!   taken it; then it is as if it had not been nudged;
-//! - if it goes another way (another arm, its deadline), it nudges the next one in its stead ([`State::pass_on`]); if it dies with its
-//!   runtime before it can look, that is done in its name.
+//! - who has waited, and goes another way (another arm, its deadline), nudges the next one in its stead ([`State::pass_on`]); if it
+//!   dies with its runtime before it can look, that is done in its name.
+//!
+//! While an offer is awake a select that comes along finds nothing to send to, and queues: or one that never waits, always the
+//! faster, would take what the others are woken for, for ever.
 //!
 //! Where plain senders wait, too, the two kinds take turns ([`State::offers_turn`]), so that neither starves. At an offer's turn
 //! the place that became free is left free, or a receiver waits though a plain sender is there, and an offer is nudged. So a plain
@@ -50,10 +53,13 @@ pub(super) enum Promise {
 }
 
 impl<T> State<T> {
-    /// A promise, if there is one to have.
-    pub(super) fn promise(&mut self, cap: usize) -> Option<Promise> {
+    /// A promise, if there is one to have. `queued`: for one of the offers; others come after those who have been told to look.
+    pub(super) fn promise(&mut self, cap: usize, queued: bool) -> Option<Promise> {
         if self.closed {
             return Some(Promise::Closed);
+        }
+        if !queued && self.offers.any_awake() {
+            return None;
         }
         if let Some(receiver) = self.receivers.hold_first() {
             return Some(Promise::Receiver(receiver));

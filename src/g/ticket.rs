@@ -190,9 +190,17 @@ impl Ticket {
     pub(crate) fn comes_back(&self, epoch: Epoch) -> bool {
         // ORDER: none: it is a hint. A node that stays although its owner goes is unlinked by him, one that goes is queued again.
         let word = self.0.load(Ordering::Relaxed);
+        word == epoch.0 || word & !POKED == epoch.0 | HELD || self.is_awake(epoch)
+    }
+
+    /// Asked under the lock of a queue with a node of the wait `epoch`: whether its owner looks again, or is about to, and has not yet
+    /// come to this lock.
+    pub(crate) fn is_awake(&self, epoch: Epoch) -> bool {
+        // ORDER: none: what he did under the lock is seen, by the node if not here.
+        let word = self.0.load(Ordering::Relaxed);
         match word & !POKED & STATE {
-            RUNNING => word == epoch.0 || word == epoch.0 + (STATE + 1),
-            state => word & !STATE == epoch.0 && (state == HELD || may_look_again(state & !READIED)),
+            RUNNING => word == epoch.0 + (STATE + 1),
+            state => word & !STATE == epoch.0 && may_look_again(state & !READIED),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Lives under its owner's lock. First come, first served; O(1) to unlink from the middle.
 #![expect(unsafe_code, reason = "nodes lie in the waiters' frames")]
 
-use crate::g::ticket::Wake;
+use crate::g::ticket::{Epoch, Ticket, Wake};
 use crate::g::waiter::{Links, Waiter, Who};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
@@ -187,11 +187,21 @@ impl WaitQueue {
 
     /// Whether anybody in it waits and could be won.
     pub(crate) fn any_waiting(&self) -> bool {
+        self.any(Ticket::can_be_won)
+    }
+
+    /// Whether anybody in it looks again, or is about to.
+    pub(crate) fn any_awake(&self) -> bool {
+        self.any(Ticket::is_awake)
+    }
+
+    #[inline]
+    fn any(&self, is: impl Fn(&Ticket, Epoch) -> bool) -> bool {
         let mut at = self.head;
         while let Some(node) = at {
             // SAFETY: as above.
             let waiter = unsafe { node.as_ref() };
-            if waiter.who.ticket().can_be_won(waiter.epoch) {
+            if is(waiter.who.ticket(), waiter.epoch) {
                 return true;
             }
             // SAFETY: as above.

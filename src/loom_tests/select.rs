@@ -234,6 +234,35 @@ fn an_offer_meets_room_alone() {
     });
 }
 
+/// Two offers and one receiver: the later one leaves it to the earlier, which goes elsewhere; somebody meets it nevertheless.
+#[test]
+fn who_is_left_to_one_that_goes_elsewhere_is_met() {
+    for by_a_value in [false, true] {
+        model(2, move || {
+            let count = Arc::new(Count::default());
+            let ((tx, rx), (other, others)) = (chan::unbuffered(), chan::unbuffered());
+            let first = thread::spawn({
+                let (tx, count) = (tx.clone(), Arc::clone(&count));
+                move || {
+                    crate::select_biased! {
+                        recv(others) -> n => { assert_eq!(n.is_ok(), by_a_value); 0 }
+                        send(tx, count.value(1)) -> sent => u32::from(sent.is_ok()),
+                    }
+                }
+            });
+            let elsewhere = thread::spawn(move || drop(by_a_value.then(|| other.send(()))));
+            let second = offers(&tx, &count, 2);
+            drop(tx);
+            let got = open(rx.recv()).unwrap();
+            drop(rx);
+            elsewhere.join().unwrap();
+            let sent = first.join().unwrap();
+            assert_eq!((got == 1, got == 2), (sent == 1, second.join().unwrap()));
+            count.check();
+        });
+    }
+}
+
 /// An offer and a plain sender take turns at one channel: both are met, whoever was first.
 #[test]
 fn both_kinds_of_sends_take_turns() {
@@ -378,6 +407,29 @@ fn room_is_given_back() {
         assert_eq!(sum, 3);
         assert!(others.into_iter().all(|other| other.join().unwrap()));
         assert!(tx.try_send(count.value(3)).is_ok(), "nothing is promised any more");
+        drop((tx, rx));
+        count.check();
+    });
+}
+
+/// Two come to one place: one has it, even while its value is still to be made.
+#[test]
+fn room_is_promised_once() {
+    model(3, || {
+        let count = Arc::new(Count::default());
+        let (tx, rx) = chan::buffered(1);
+        let tries = |tx: &Sender<Value>, count: &Arc<Count>, id| {
+            crate::select_biased! {
+                send(tx, count.value(id)) -> sent => { assert!(sent.is_ok()); 1 }
+                default => 0,
+            }
+        };
+        let other = thread::spawn({
+            let (tx, count) = (tx.clone(), Arc::clone(&count));
+            move || tries(&tx, &count, 1)
+        });
+        let sent = tries(&tx, &count, 2) + other.join().unwrap();
+        assert_eq!((sent, rx.len()), (1, 1));
         drop((tx, rx));
         count.check();
     });

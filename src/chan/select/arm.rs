@@ -45,7 +45,7 @@ pub(super) trait Arm {
     /// A wait has ended with [`Wake::Handed`](crate::g::ticket::Wake). Without the lock.
     unsafe fn was_handed(&self) -> bool;
 
-    /// It was told to look, and goes elsewhere. Says whom to ready.
+    /// It may have been relied on to look, and goes elsewhere. Says whom to ready.
     ///
     /// # Safety
     /// The lock is held.

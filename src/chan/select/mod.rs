@@ -25,7 +25,8 @@
 //! 5. Woken with a value: the other arms leave their queues. Woken otherwise (a close, a nudge, the clock, a promise that was
 //!    taken back): 2 again. Meanwhile its nodes stay in their places; whoever tries to win them finds that the ticket is not to be
 //!    won, and that its owner [comes back](crate::g::ticket::Ticket::comes_back).
-//! 6. Who was nudged and leaves by another way than the nudge was for passes it on: to be sure, for each arm that sends.
+//! 6. Who was woken and leaves may have been relied on by others, who came to one of its channels to send: it has the next one look,
+//!    for each arm that sends.
 //!
 //! An arm alone waits as the plain operation does. A send alone has its value at once, in the macro; `Select` cannot know it.
 //!
@@ -165,19 +166,19 @@ impl<'a> Choice<'a> {
     fn run(&mut self, limit: &Limit) -> Option<usize> {
         let mut won = self.first_look();
         let until = if won.is_none() { limit.deadline() } else { Deadline::NEVER };
-        let mut woken = None;
+        let mut woken = false;
         loop {
             if won.is_some() || until.has_passed() {
                 // SAFETY: the locks are held, after a wait all of them.
                 unsafe {
-                    if woken.is_some() {
+                    if woken {
                         self.leave();
                     }
                     self.unlock_all();
                 }
                 let (winner, other) = won.unzip();
                 other.flatten().into_iter().for_each(ready);
-                if woken == Some(Wake::Retry) {
+                if woken {
                     self.pass_on();
                 }
                 return winner;
@@ -185,7 +186,7 @@ impl<'a> Choice<'a> {
             // SAFETY: all locks are held; the wait releases them.
             match unsafe { self.park(until) } {
                 Wake::Handed => return Some(self.was_handed()),
-                why => woken = Some(why),
+                _ => woken = true,
             }
             self.wait_for_release();
             won = self.look_again();
@@ -331,7 +332,7 @@ impl<'a> Choice<'a> {
         unsafe { (*choice.cast::<Choice<'_>>()).unlock_all() }
     }
 
-    /// Step 5, with a value.
+    /// Steps 5, with a value, and 6.
     fn was_handed(&self) -> usize {
         let mut winner = None;
         for (i, AnyArm { arm, lock }) in self.arms().enumerate() {
@@ -342,10 +343,13 @@ impl<'a> Choice<'a> {
             }
             lock.lock();
             // SAFETY: the lock is held.
-            unsafe {
+            let other = unsafe {
                 arm.leave();
+                let other = arm.pass_on();
                 lock.unlock();
-            }
+                other
+            };
+            other.into_iter().for_each(ready);
         }
         winner.expect("a value in some slot")
     }
@@ -355,7 +359,7 @@ impl<'a> Choice<'a> {
     /// # Safety
     /// The heir is of one whose owner died, if it was woken with `why`.
     unsafe fn inherit(heir: *const Heir, why: Option<Wake>) {
-        if why == Some(Wake::Retry) {
+        if why.is_some_and(|why| why != Wake::Handed) {
             // SAFETY: the caller vouches; a dead one's frame stays for ever.
             unsafe { &*(*heir).of.cast::<Choice<'_>>() }.pass_on();
         }

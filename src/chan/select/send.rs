@@ -53,7 +53,7 @@ impl<T> Arm for SendArm<'_, T> {
 
     unsafe fn look(&self) -> Look {
         // SAFETY: the lock is held.
-        let promise = unsafe { state(self.chan).promise(self.chan.cap) };
+        let promise = unsafe { state(self.chan).promise(self.chan.cap, self.node.get().is_some()) };
         self.promise.set(promise);
         if promise.is_some() { Look::Chosen(None) } else { Look::Nothing }
     }

@@ -3,6 +3,7 @@
 use crate::util::*;
 use sixtyone::chan::{self, Select};
 use sixtyone::{select, select_biased, spawn, time};
+use std::time::Instant;
 
 const ROUNDS: u32 = 4000;
 
@@ -181,5 +182,28 @@ fn plain_senders_do_not_starve_a_select() {
             drop(rx);
             plain.into_iter().for_each(|plain| plain.join().unwrap());
         }
+    });
+}
+
+/// Nor do selects that never wait: who has been told of a receiver has it.
+#[test]
+fn who_comes_later_leaves_the_receiver_to_who_was_told() {
+    watched(|| {
+        current_thread().run(|| {
+            let (tx, rx) = chan::unbuffered();
+            let early = spawn({
+                let tx = tx.clone();
+                move || select! { send(tx, 1) -> sent => sent.unwrap(), recv(chan::never::<()>()) => unreachable!() }
+            });
+            until_parked(1);
+            let receiver = std::thread::spawn(move || rx.recv());
+            // Time for it to get there. If it has not, nobody receives.
+            let since = Instant::now();
+            while since.elapsed() < 20 * MS {
+                select! { send(tx, 2) => panic!("taken from who has waited longer"), default => {} }
+            }
+            early.join().unwrap();
+            assert_eq!(receiver.join().unwrap(), Ok(1));
+        });
     });
 }
