@@ -78,6 +78,8 @@ mod loom_tests;
 pub mod net;
 mod netpoll;
 mod prim;
+#[cfg(feature = "rpc")]
+pub mod rpc;
 mod runq;
 pub mod runtime;
 mod sched;

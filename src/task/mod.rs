@@ -59,6 +59,16 @@ where
     }
 }
 
+/// As [`spawn`], for those who have a way to say that there is no memory.
+#[track_caller]
+pub(crate) fn try_spawn<F, T>(f: F) -> io::Result<JoinHandle<T>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    spawn_on(current_runtime("sixtyone::spawn"), f, Location::caller(), None).map(JoinHandle::of)
+}
+
 /// The runtime of the calling goroutine. Good until something may move it.
 #[track_caller]
 #[inline]

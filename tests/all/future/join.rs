@@ -57,7 +57,7 @@ fn many_are_awaited() {
             }
             sum
         });
-        assert_eq!(sum, (0..500).sum());
+        assert_eq!(sum, (0..500).sum::<usize>());
     });
 }
 

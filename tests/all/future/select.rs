@@ -89,7 +89,7 @@ fn selects_and_impatient_tasks() {
         });
         drop(tx);
         let sum: usize = tasks.into_iter().map(|task| block_on(task).unwrap()).sum();
-        assert_eq!(sum + rx.try_iter().sum::<usize>(), (0..4 * N).sum());
+        assert_eq!(sum + rx.try_iter().sum::<usize>(), (0..4 * N).sum::<usize>());
     });
 }
 

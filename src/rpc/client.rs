@@ -1,0 +1,302 @@
+//! The client's half of the library: calls, and what becomes of them when the network fails (Definitions 2.5, 2.6 and 2.8).
+//!
+//! - [`link`]: one connection and the calls that wait on it;
+//! - [`dial`]: at most one connection is there, or being made, at a time; whoever needs one waits for it;
+//! - [`numbers`]: the client's half of exactly-once;
+//! - here: the loop that makes attempts until a call is over.
+//!
+//! *What is known of a call.* An attempt whose message was never handed to the network has not been executed, one that the server has
+//! answered is as it says; anything else may have been executed. A call's outcome is that of all its attempts: once one may have been
+//! executed only an answer can say more.
+#![forbid(unsafe_code)]
+
+mod builder;
+mod dial;
+mod link;
+mod numbers;
+mod pending;
+mod wait;
+
+pub use builder::ClientBuilder;
+pub use pending::Pending;
+
+use super::codec::Codec;
+use super::error::{Error, ErrorKind, Outcome};
+use crate::sync::Context;
+use dial::Dialer;
+use link::{Ask, Attempt};
+use numbers::Numbers;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use wait::Limit;
+
+/// How often a call is executed when messages, connections and servers get lost (Definitions 2.5 and 2.8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Semantics {
+    /// Once or not at all: sent once, over one connection. If no answer comes the outcome is
+    /// [unknown](Outcome::Unknown). What Go's `net/rpc` does (Definition 2.6).
+    #[default]
+    AtMostOnce,
+    /// Sent again until it is answered or its time is over: for methods that may be executed several times.
+    AtLeastOnce,
+    /// Sent again, over new connections too, until it is answered or its time is over; the server knows it again and does not execute it
+    /// twice. If the server has lost its memory the outcome is unknown, and the call is not sent again.
+    ExactlyOnce,
+}
+
+/// When a call is sent again: after a connection broke or could not be made, with pauses that double from `first` to `most`, each
+/// shortened by chance to as little as half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// The first pause; 10 ms.
+    pub first: Duration,
+    /// The longest pause; 2 s.
+    pub most: Duration,
+    /// Sends the call again, over the same connection, if it was not answered for so long; for networks that lose messages and
+    /// keep connections, which TCP does not. None: never.
+    pub each: Option<Duration>,
+}
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry { first: Duration::from_millis(10), most: Duration::from_secs(2), each: None }
+    }
+}
+
+/// Calls methods of a server. Cloning it shares the connection.
+///
+/// Any number of goroutines and threads use it at once: their calls travel over one connection, and answers come in the order in which they are ready.
+/// The connection is made when it is needed, and made anew for later calls when it has broken. It ends with the last clone.
+///
+/// What [`call`](Client::call) does can be changed per handle: `with_…` gives another one, with the same connection.
+///
+/// See [`Server`](super::Server) for an example.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    options: Options,
+}
+
+#[derive(Clone, Debug)]
+struct Options {
+    semantics: Semantics,
+    retry: Retry,
+    timeout: Option<Duration>,
+    context: Option<Context>,
+}
+
+struct Shared {
+    codec: Codec,
+    dialer: Dialer,
+    numbers: Numbers,
+    chance: AtomicU64,
+}
+
+impl Client {
+    /// Connects to a server by TCP, with the [default](Client::builder) options.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable) if no connection can be made, [`Mismatch`](ErrorKind::Mismatch) if the other side is no server of ours
+    /// or one of another version, [`Unauthorized`](ErrorKind::Unauthorized).
+    ///
+    /// # Panics
+    /// Outside a goroutine.
+    pub fn connect(address: impl ToSocketAddrs) -> Result<Client, Error> {
+        Client::builder().connect(address)
+    }
+
+    /// Options, then a connection.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    /// Calls the method of this wire name (`Service.Method`) and waits for its answer. Blocks.
+    ///
+    /// ```
+    /// # use sixtyone::rpc::{self, Client};
+    /// # fn f(client: &Client) -> Result<(), rpc::Error> {
+    /// let sum: i64 = client.call("Arith.Add", &(1, 2))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`ErrorKind`]; [`Error::outcome`] says whether it was executed.
+    pub fn call<A, R>(&self, method: &str, argument: &A) -> Result<R, Error>
+    where
+        A: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
+        let body = self.encode(method, argument)?;
+        self.decode(method, &self.invoke(method, &body)?)
+    }
+
+    /// Starts a call and goes on: Go's `Client.Go`. The argument is read at once, the answer comes on the channel of the
+    /// [`Pending`]. Dropping that cancels the call.
+    ///
+    /// # Panics
+    /// Outside a goroutine.
+    pub fn go<A, R>(&self, method: &str, argument: &A) -> Pending<R>
+    where
+        A: Serialize + ?Sized,
+        R: DeserializeOwned + Send + 'static,
+    {
+        Pending::start(self.clone(), method, self.encode(method, argument))
+    }
+
+    /// A handle whose calls have these semantics.
+    pub fn with_semantics(&self, semantics: Semantics) -> Client {
+        self.with(|options| options.semantics = semantics)
+    }
+
+    /// A handle whose calls are sent again like this.
+    pub fn with_retry(&self, retry: Retry) -> Client {
+        self.with(|options| options.retry = retry)
+    }
+
+    /// A handle whose calls take at most so long, attempts and pauses and all; the server is told how much is left. `Duration::MAX`: no limit.
+    pub fn with_timeout(&self, timeout: Duration) -> Client {
+        self.with(|options| options.timeout = Some(timeout))
+    }
+
+    /// A handle whose calls end with this context.
+    pub fn with_context(&self, context: &Context) -> Client {
+        self.with(|options| options.context = Some(context.clone()))
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Options)) -> Client {
+        let mut client = self.clone();
+        change(&mut client.options);
+        client
+    }
+
+    /// Closes the connection, for all clones. Calls that wait fail with [`Closed`](ErrorKind::Closed), later ones too. Gives false if it was closed
+    /// before.
+    pub fn close(&self) -> bool {
+        self.shared.dialer.close()
+    }
+
+    fn encode<A: Serialize + ?Sized>(&self, method: &str, argument: &A) -> Result<Vec<u8>, Error> {
+        self.shared.codec.encode(argument).map_err(|e| {
+            let what = format!("the argument of {method} can't be sent: {e}");
+            Error::new(ErrorKind::Encode, Outcome::NotExecuted, what)
+        })
+    }
+
+    fn decode<R: DeserializeOwned>(&self, method: &str, body: &[u8]) -> Result<R, Error> {
+        self.shared.codec.decode(body).map_err(|e| {
+            let what = format!("the answer of {method} is not of the type that was asked for: {e}");
+            Error::new(ErrorKind::Decode, Outcome::Executed, what)
+        })
+    }
+
+    /// Makes attempts until the call is over.
+    fn invoke(&self, method: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
+        let Options { semantics, retry, timeout, context } = &self.options;
+        let limit = Limit::new(*timeout, context.as_ref());
+        let again = *semantics != Semantics::AtMostOnce;
+        let number = match semantics {
+            Semantics::ExactlyOnce if self.shared.codec == Codec::Json => {
+                let what = "JSON-RPC has no exactly-once: use the codec Postcard";
+                return Err(Error::new(ErrorKind::Unsupported, Outcome::NotExecuted, what));
+            }
+            Semantics::ExactlyOnce => Some(self.shared.numbers.take(&limit)?),
+            _ => None,
+        };
+        // May an attempt have been executed, and which memory of the server's knows of it?
+        let mut known = Outcome::NotExecuted;
+        let mut memory = None;
+        let mut pause = retry.first;
+        let mut first = true;
+        loop {
+            limit.over(known)?;
+            let failed = match self.shared.dialer.link(&limit) {
+                Err(e) if again && e.kind() == ErrorKind::Unavailable => e,
+                Err(e) => return Err(e.if_not(known)),
+                Ok(link) => {
+                    if number.is_some() {
+                        remembers(link.memory(), memory)?;
+                    }
+                    let once = number.as_ref().map(|number| number.once());
+                    let each = retry.each.filter(|_| again);
+                    match link.attempt(&Ask { method, body, once, each }, &limit) {
+                        Attempt::Answered(Ok(answer)) => return Ok(answer),
+                        Attempt::Answered(Err(e)) => match e.kind() {
+                            // Never begun, and it may go elsewhere.
+                            ErrorKind::Stopping if first || again => e,
+                            ErrorKind::Overloaded if again => e,
+                            // An answer that is remembered holds for all attempts.
+                            _ if number.is_some() => return Err(e),
+                            _ => return Err(e.if_not(known)),
+                        },
+                        Attempt::Unsent(e) if first || again => e,
+                        Attempt::Unsent(e) => return Err(e.if_not(known)),
+                        Attempt::Lost(e) => {
+                            known = Outcome::Unknown;
+                            memory = Some(link.memory());
+                            if !again {
+                                return Err(e);
+                            }
+                            e
+                        }
+                        Attempt::Over(e) => return Err(e.if_not(known)),
+                    }
+                }
+            };
+            if failed.kind() == ErrorKind::Closed {
+                return Err(failed.if_not(known));
+            }
+            // A connection that was found dead is replaced at once, the first time.
+            if !(first && matches!(failed.kind(), ErrorKind::Lost | ErrorKind::Stopping)) {
+                limit.pause(self.shared.jitter(pause), known)?;
+                pause = (2 * pause).min(retry.most);
+            }
+            first = false;
+        }
+    }
+}
+
+/// Whether the server that is there now knows what was sent before.
+fn remembers(now: u128, before: Option<u128>) -> Result<(), Error> {
+    if now == 0 {
+        let what = "the server has no memory for this client's calls: exactly-once can't be had";
+        let outcome = if before.is_some() { Outcome::Unknown } else { Outcome::NotExecuted };
+        return Err(Error::new(ErrorKind::Unsupported, outcome, what));
+    }
+    if before.is_some_and(|before| before != now) {
+        let what = "the server has lost its memory of this client's calls: it was started anew, or the client was away for too long";
+        return Err(Error::new(ErrorKind::Lost, Outcome::Unknown, what));
+    }
+    Ok(())
+}
+
+impl Shared {
+    /// A pause, shortened by chance to as little as half, so that many clients do not come back at the same moment.
+    fn jitter(&self, pause: Duration) -> Duration {
+        // splitmix64, see Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014).
+        let mut x = self.chance.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        pause.mul_f64(0.5 + (x >> 32) as f64 / f64::from(u32::MAX) / 2.0)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.dialer.close();
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("codec", &self.shared.codec)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

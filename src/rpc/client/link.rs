@@ -1,0 +1,402 @@
+//! One connection of a client's, and the calls that wait on it.
+//!
+//! The reader goroutine gives answers to those who wait, by their numbers; the writer writes what they append ([`Outbox`]); the
+//! minder pings a server that is silent, and ends the connection if it stays so or takes nothing. Whoever sees the end first
+//! writes down why ([`Link::end`]) and tells all who wait.
+#![forbid(unsafe_code)]
+
+use super::wait::{Limit, Waited};
+use crate::chan::{self, Receiver, RecvTimeoutError, Sender};
+use crate::rpc::codec::{Codec, Head, MAGIC, Once, Side, VERSION};
+use crate::rpc::error::{Error, ErrorKind, Failure, Outcome};
+use crate::rpc::frame::{Broken, Input, LONGEST, Watch};
+use crate::rpc::json;
+use crate::rpc::outbox::{NotAppended, Outbox};
+use crate::rpc::transport::Halves;
+use crate::sync::{Mutex, Semaphore};
+use crate::task;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// Bytes of a request beside method and argument, at most.
+const AROUND: usize = 64;
+/// Calls at once of a server that does not say how many it takes.
+const WINDOW: usize = 1 << 16;
+/// More permits than callers: see [`Link::end`].
+const ALL: usize = 1 << 24;
+
+/// What a connection of this client's is like.
+#[derive(Clone)]
+pub(super) struct Manners {
+    pub(super) codec: Codec,
+    pub(super) client: u128,
+    pub(super) token: Vec<u8>,
+    pub(super) max_message: usize,
+    pub(super) connect_timeout: Duration,
+    pub(super) write_timeout: Duration,
+    pub(super) keep_alive: Option<Duration>,
+}
+
+pub(super) struct Link {
+    codec: Codec,
+    peer: String,
+    outbox: Outbox,
+    watch: Arc<Watch>,
+    hangup: Box<dyn Fn() + Send + Sync>,
+    waiting: Mutex<Waiting>,
+    /// Calls that the server takes at once.
+    window: Semaphore,
+    welcome: Welcome,
+    leaving: AtomicBool,
+    /// Closed when it is at its end.
+    ended: Sender<()>,
+}
+
+struct Waiting {
+    next: u64,
+    calls: HashMap<u64, Sender<Got>>,
+    /// Why it is at its end.
+    dead: Option<Error>,
+}
+
+enum Got {
+    Reply { code: u8, body: Vec<u8> },
+    Dead,
+}
+
+/// What a server has said of itself.
+struct Welcome {
+    max_message: usize,
+    window: usize,
+    memory: u128,
+}
+
+/// A call, for one attempt.
+pub(super) struct Ask<'a> {
+    pub(super) method: &'a str,
+    pub(super) body: &'a [u8],
+    pub(super) once: Option<Once>,
+    /// Ask again when there is no answer for so long.
+    pub(super) each: Option<Duration>,
+}
+
+/// What has come of an attempt.
+pub(super) enum Attempt {
+    Answered(Result<Vec<u8>, Error>),
+    /// It was never handed to the network, and never will be.
+    Unsent(Error),
+    /// It was handed to the network, and no answer can come any more.
+    Lost(Error),
+    /// The call is over.
+    Over(Error),
+}
+
+fn unavailable(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Unavailable, Outcome::NotExecuted, what)
+}
+
+impl Link {
+    /// Introduces itself to the server; then the connection is there for calls.
+    pub(super) fn start(halves: Halves, manners: &Manners) -> Result<Arc<Link>, Error> {
+        let Halves { reader, mut writer, hangup, peer } = halves;
+        let watch = Watch::new();
+        let mut input = Input::new(reader, manners.max_message, Arc::clone(&watch));
+        let hangup: Arc<dyn Fn() + Send + Sync> = Arc::from(hangup);
+        let welcome = match manners.codec {
+            Codec::Json => Welcome { max_message: LONGEST, window: WINDOW, memory: 0 },
+            Codec::Postcard => {
+                let (introduced, wait) = chan::unbuffered::<()>();
+                let (limit, hang) = (manners.connect_timeout, Arc::clone(&hangup));
+                let guard = move || {
+                    if wait.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                        hang();
+                    }
+                };
+                task::try_spawn(guard).map_err(|e| unavailable(e.to_string()))?;
+                let welcome = introduce(&mut input, writer.as_mut(), manners)
+                    .map_err(|e| e.context(&format!("connecting to {peer}")));
+                drop(introduced);
+                welcome.inspect_err(|_| hangup())?
+            }
+        };
+        let (ended, end) = chan::unbuffered();
+        let link = Arc::new(Link {
+            codec: manners.codec,
+            peer,
+            outbox: Outbox::new(manners.codec),
+            watch,
+            hangup: Box::new(move || hangup()),
+            waiting: Mutex::new(Waiting { next: 0, calls: HashMap::new(), dead: None }),
+            window: Semaphore::new(welcome.window),
+            welcome,
+            leaving: AtomicBool::new(false),
+            ended,
+        });
+        link.spawn_all(input, writer, end, manners).map_err(|e| {
+            link.end(unavailable(e.to_string()));
+            unavailable(format!("no memory for another goroutine: {e}"))
+        })?;
+        Ok(link)
+    }
+
+    fn spawn_all(
+        self: &Arc<Link>,
+        mut input: Input,
+        writer: Box<dyn Write + Send>,
+        end: Receiver<()>,
+        manners: &Manners,
+    ) -> io::Result<()> {
+        let link = Arc::clone(self);
+        let reading = move || {
+            let why = link.read(&mut input);
+            link.end(why);
+        };
+        task::Builder::new().name("rpc client's reader").spawn(reading)?;
+        let link = Arc::clone(self);
+        let writing = move || {
+            if let Err(e) = link.outbox.write_all(writer, &link.watch) {
+                link.end(link.lost(&e.to_string()));
+            }
+        };
+        task::Builder::new().name("rpc client's writer").spawn(writing)?;
+        let link = Arc::downgrade(self);
+        let (write, keep) = (manners.write_timeout, manners.keep_alive);
+        task::Builder::new().name("rpc client's minder").spawn(move || mind(&link, &end, write, keep))?;
+        Ok(())
+    }
+
+    /// Which memory of this client's calls the server has; 0: none.
+    pub(super) fn memory(&self) -> u128 {
+        self.welcome.memory
+    }
+
+    /// Whether new calls may use it.
+    pub(super) fn takes_calls(&self) -> bool {
+        !self.leaving.load(Ordering::Relaxed) && self.waiting.lock().dead.is_none()
+    }
+
+    fn lost(&self, why: &str) -> Error {
+        let what = format!("the connection to {} broke: {why}", self.peer);
+        Error::new(ErrorKind::Lost, Outcome::NotExecuted, what)
+    }
+
+    /// Asks the server, and waits for the answer.
+    pub(super) fn attempt(&self, ask: &Ask<'_>, limit: &Limit) -> Attempt {
+        let bytes = ask.body.len() + ask.method.len() + AROUND;
+        if bytes > self.welcome.max_message {
+            let what = format!(
+                "the argument of {} has {} bytes, with what is around it over the server's limit of {}",
+                ask.method,
+                ask.body.len(),
+                self.welcome.max_message
+            );
+            return Attempt::Answered(Err(Error::new(ErrorKind::TooLarge, Outcome::NotExecuted, what)));
+        }
+        let _permit = match limit.patiently(|time| self.window.acquire_timeout(time)) {
+            Ok(permit) => permit,
+            Err(e) => return Attempt::Over(e),
+        };
+        let (tx, rx) = chan::buffered(2);
+        let mut numbers = Vec::new();
+        let mut place = None;
+        loop {
+            let Some(seq) = self.enter(&tx) else { return self.gone(place) };
+            numbers.push(seq);
+            let head = Head::Request {
+                seq,
+                method: Cow::Borrowed(ask.method),
+                timeout: limit.micros(),
+                once: ask.once,
+            };
+            let appended = limit.patiently(|time| {
+                match self.outbox.append(&head, ask.body, None, Instant::now().checked_add(time)) {
+                    Err(NotAppended::TimedOut) => None,
+                    appended => Some(appended),
+                }
+            });
+            match appended {
+                Ok(Ok(at)) => _ = place.get_or_insert(at),
+                Ok(Err(_)) => return self.gone(place),
+                Err(e) => {
+                    self.leave(&numbers);
+                    return Attempt::Over(if place.is_some() { e.unknown() } else { e });
+                }
+            }
+            match limit.recv(&rx, ask.each.and_then(|each| Instant::now().checked_add(each))) {
+                Waited::Got(Got::Reply { code, body }) => {
+                    if numbers.len() > 1 {
+                        self.leave(&numbers);
+                    }
+                    return Attempt::Answered(if code == 0 {
+                        Ok(body)
+                    } else {
+                        Err(self.failure(code, &body))
+                    });
+                }
+                Waited::Got(Got::Dead) | Waited::Closed => return self.gone(place),
+                Waited::Moment => {}
+                Waited::Over => {
+                    self.leave(&numbers);
+                    for &seq in &numbers {
+                        self.outbox.append_if_room(&Head::Cancel { seq });
+                    }
+                    let over = limit.over(Outcome::Unknown).err();
+                    return Attempt::Over(over.unwrap_or_else(|| self.lost("the call is over").unknown()));
+                }
+            }
+        }
+    }
+
+    fn enter(&self, tx: &Sender<Got>) -> Option<u64> {
+        let mut waiting = self.waiting.lock();
+        if waiting.dead.is_some() {
+            return None;
+        }
+        let seq = waiting.next;
+        waiting.next += 1;
+        waiting.calls.insert(seq, tx.clone());
+        Some(seq)
+    }
+
+    fn leave(&self, numbers: &[u64]) {
+        let mut waiting = self.waiting.lock();
+        let _gone: Vec<_> = numbers.iter().map(|seq| waiting.calls.remove(seq)).collect();
+    }
+
+    fn failure(&self, code: u8, body: &[u8]) -> Error {
+        let (kind, text) = match self.codec {
+            Codec::Json => json::failure(body),
+            Codec::Postcard => (ErrorKind::of_code(code), String::from_utf8_lossy(body).into_owned()),
+        };
+        Error::answered(Failure { kind, text })
+    }
+
+    /// What an attempt comes to, of which the first message has this place in the stream, when the connection has ended.
+    fn gone(&self, place: Option<u64>) -> Attempt {
+        let why = self.waiting.lock().dead.clone();
+        let why = why.unwrap_or_else(|| self.lost("it was closed"));
+        if place.is_some_and(|at| self.outbox.handed(at)) {
+            Attempt::Lost(why.unknown())
+        } else {
+            Attempt::Unsent(why)
+        }
+    }
+
+    /// Reads until the connection is at its end; gives the reason.
+    fn read(&self, input: &mut Input) -> Error {
+        loop {
+            let message = match self.codec.take(input, Side::Client) {
+                Ok(Some(message)) => message,
+                Ok(None) => return self.lost("the server closed it"),
+                Err(broken) => return self.lost(&broken.to_string()),
+            };
+            match message.head {
+                Head::Reply { seq, code } => {
+                    let (call, last) = {
+                        let mut waiting = self.waiting.lock();
+                        (waiting.calls.remove(&seq), waiting.calls.is_empty())
+                    };
+                    // An answer that nobody waits for any more, or that has come twice.
+                    let Some(call) = call else { continue };
+                    let _answered_before = call.try_send(Got::Reply { code, body: message.body.to_vec() });
+                    if last && self.leaving.load(Ordering::Relaxed) {
+                        return self.lost("the server is about to stop");
+                    }
+                }
+                Head::Refuse { code } => {
+                    let why = self.failure(code, message.body);
+                    let what = format!("{} has ended the connection: {}", self.peer, why.message());
+                    return Error::new(why.kind(), Outcome::NotExecuted, what);
+                }
+                Head::Leaving => {
+                    self.leaving.store(true, Ordering::Relaxed);
+                    if self.waiting.lock().calls.is_empty() {
+                        return self.lost("the server is about to stop");
+                    }
+                }
+                // A welcome may be repeated by the network.
+                Head::Pong | Head::Welcome { .. } => {}
+                head => return self.lost(&format!("a server does not send {head:?}")),
+            }
+        }
+    }
+
+    /// Ends it: nothing more is sent, and those who wait are told why. The first reason holds.
+    pub(super) fn end(&self, why: Error) {
+        let calls = {
+            let mut waiting = self.waiting.lock();
+            if waiting.dead.is_some() {
+                return;
+            }
+            waiting.dead = Some(why);
+            std::mem::take(&mut waiting.calls)
+        };
+        self.outbox.abort();
+        (self.hangup)();
+        self.ended.close();
+        // Those who wait to be let in find it dead.
+        self.window.add_permits(ALL);
+        for call in calls.into_values() {
+            let _answered_before = call.try_send(Got::Dead);
+        }
+    }
+}
+
+/// Says hello, and waits for the welcome.
+fn introduce(input: &mut Input, writer: &mut dyn Write, manners: &Manners) -> Result<Welcome, Error> {
+    let hello = Head::Hello {
+        magic: MAGIC,
+        version: VERSION,
+        client: manners.client,
+        max_message: manners.max_message as u32,
+        token: Cow::Borrowed(&manners.token),
+    };
+    let mut greeting = Vec::new();
+    Codec::Postcard.put(&mut greeting, &hello, &[], None);
+    writer.write_all(&greeting).and_then(|()| writer.flush()).map_err(|e| unavailable(e.to_string()))?;
+    let mismatch = |what: String| Error::new(ErrorKind::Mismatch, Outcome::NotExecuted, what);
+    let message = match Codec::Postcard.take(input, Side::Client) {
+        Ok(Some(message)) => message,
+        Ok(None) => return Err(unavailable("the other side has closed the connection instead of a welcome")),
+        Err(Broken::Io(e)) => return Err(unavailable(format!("no welcome came: {e}"))),
+        Err(broken) => return Err(mismatch(format!("the other side speaks something else: {broken}"))),
+    };
+    match message.head {
+        Head::Welcome { version: VERSION, max_message, window, memory } => Ok(Welcome {
+            max_message: max_message as usize,
+            window: (window as usize).clamp(1, WINDOW),
+            memory,
+        }),
+        Head::Welcome { version, .. } => {
+            Err(mismatch(format!("this client speaks version {VERSION}, the server version {version}")))
+        }
+        Head::Refuse { code } => {
+            let text = String::from_utf8_lossy(message.body);
+            Err(Error::new(ErrorKind::of_code(code), Outcome::NotExecuted, text))
+        }
+        head => Err(mismatch(format!("a server does not begin with {head:?}"))),
+    }
+}
+
+/// What the minder does.
+fn mind(link: &Weak<Link>, end: &Receiver<()>, write: Duration, keep: Option<Duration>) {
+    let shortest = keep.map_or(write, |keep| keep.min(write));
+    let tick = (shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(5));
+    while end.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
+        let Some(link) = link.upgrade() else { return };
+        let (silent, writing) = (link.watch.silent(), link.watch.writing());
+        if writing > write {
+            link.end(link.lost(&format!("the server has taken nothing for {writing:?}")));
+        } else if let Some(keep) = keep {
+            if silent > 2 * keep {
+                link.end(link.lost(&format!("no sign of life for {silent:?}")));
+            } else if silent > keep {
+                link.outbox.append_if_room(&Head::Ping);
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Marshalling: values to bytes and back (Definition 2.4), and the messages around them.
+//!
+//! A [`Message`] is a [`Head`], which is ours, and a body, which is a value of the user's as bytes: the two are made apart, so that no
+//! code of the user's runs while a connection is locked. [`Marshal`] is what a codec does; there are two:
+//!
+//! - [`Postcard`]: a frame ([`frame`](super::frame)) with the head, then the body, both in postcard's format. A connection begins with
+//!   [`Head::Hello`] from the client and [`Head::Welcome`] or [`Head::Refuse`] from the server.
+//! - [`Json`](super::json::Json): what Go's `net/rpc/jsonrpc` speaks. It knows requests and replies, and nothing else.
+#![forbid(unsafe_code)]
+
+use super::frame::{Broken, Input, frame, put_frame};
+use super::json::Json;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// The version of the protocol, of which both sides must speak the same.
+pub(super) const VERSION: u16 = 1;
+/// What a hello begins with, so that a stray program is told from an old version.
+pub(super) const MAGIC: [u8; 4] = *b"s61r";
+
+/// How values and messages become bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// [postcard](https://docs.rs/postcard) in frames: compact, and with all that this library does.
+    #[default]
+    Postcard,
+    /// JSON-RPC 1.0 exactly as Go's `net/rpc/jsonrpc` speaks it. It has no deadlines, no cancelling, no exactly-once, no
+    /// signs of life; errors are texts; and a result can't be `null`: `()` and `None` travel as `{}`.
+    Json,
+}
+
+/// What is in a message beside a value. On the wire it is postcard's form of this enum: append variants, never change one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Head<'a> {
+    /// Client: who it is. `client` 0 wants no memory of its calls.
+    Hello {
+        magic: [u8; 4],
+        version: u16,
+        client: u128,
+        max_message: u32,
+        #[serde(borrow)]
+        token: Cow<'a, [u8]>,
+    },
+    /// Server: what it allows. `memory` tells its memories of this client's calls apart; 0: it has none.
+    Welcome { version: u16, max_message: u32, window: u32, memory: u128 },
+    /// Server: no. The body is the reason; the connection ends.
+    Refuse { code: u8 },
+    /// Client: a call; the body is its argument.
+    Request {
+        seq: u64,
+        #[serde(borrow)]
+        method: Cow<'a, str>,
+        /// Microseconds that are left; 0: no limit.
+        timeout: u64,
+        once: Option<Once>,
+    },
+    /// Server: the end of a call. Code 0: the body is the value; else an error's kind, and the body its text.
+    Reply { seq: u64, code: u8 },
+    /// Client: nobody waits for this call any more.
+    Cancel { seq: u64 },
+    /// Client: are you there?
+    Ping,
+    /// Server: yes.
+    Pong,
+    /// Server: begin no more calls here, I am about to stop.
+    Leaving,
+}
+
+/// What makes a call one that is executed once: its number among the client's, and the lowest number that the client still
+/// cares for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Once {
+    pub(super) number: u64,
+    pub(super) low: u64,
+}
+
+/// A message that has come. It lies in the [`Input`].
+#[derive(Debug)]
+pub(super) struct Message<'a> {
+    pub(super) head: Head<'a>,
+    pub(super) body: &'a [u8],
+    /// JSON, a request: what the reply has to repeat.
+    pub(super) id: Option<&'a RawValue>,
+    /// JSON, a request: there is no argument, and why.
+    pub(super) bad: Option<&'static str>,
+}
+
+/// Which side reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Client,
+    Server,
+}
+
+/// What a codec does.
+pub(super) trait Marshal {
+    /// A value as bytes, or why it can't be.
+    fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String>;
+
+    /// The value that the bytes are.
+    fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String>;
+
+    /// Appends a message; `id` is what a reply repeats of its request.
+    fn put(out: &mut Vec<u8>, head: &Head<'_>, body: &[u8], id: Option<&RawValue>);
+
+    /// Waits for the next message; None: the stream has ended between two.
+    fn take(input: &mut Input, side: Side) -> Result<Option<Message<'_>>, Broken>;
+}
+
+macro_rules! either {
+    ($codec:expr, $function:ident($($argument:expr),*)) => {
+        match $codec {
+            Codec::Postcard => Postcard::$function($($argument),*),
+            Codec::Json => Json::$function($($argument),*),
+        }
+    };
+}
+
+impl Codec {
+    pub(super) fn encode<T: Serialize + ?Sized>(self, value: &T) -> Result<Vec<u8>, String> {
+        either!(self, encode(value))
+    }
+
+    pub(super) fn decode<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, String> {
+        either!(self, decode(bytes))
+    }
+
+    pub(super) fn put(self, out: &mut Vec<u8>, head: &Head<'_>, body: &[u8], id: Option<&RawValue>) {
+        either!(self, put(out, head, body, id));
+    }
+
+    pub(super) fn take(self, input: &mut Input, side: Side) -> Result<Option<Message<'_>>, Broken> {
+        either!(self, take(input, side))
+    }
+}
+
+/// See the head.
+pub(super) struct Postcard;
+
+impl Marshal for Postcard {
+    fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
+        postcard::to_stdvec(value).map_err(|e| e.to_string())
+    }
+
+    fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+        match postcard::take_from_bytes(bytes) {
+            Ok((value, [])) => Ok(value),
+            Ok((_, rest)) => Err(format!("{} bytes too many for this type", rest.len())),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
+    fn put(out: &mut Vec<u8>, head: &Head<'_>, body: &[u8], _id: Option<&RawValue>) {
+        put_frame(out, |out| {
+            postcard::to_io(head, &mut *out).expect("a head, written to memory");
+            out.extend_from_slice(body);
+        });
+    }
+
+    fn take(input: &mut Input, _side: Side) -> Result<Option<Message<'_>>, Broken> {
+        let Some(range) = frame(input)? else { return Ok(None) };
+        let (head, body) = postcard::take_from_bytes(input.taken(range))
+            .map_err(|e| Broken::Malformed(format!("no head that this version knows: {e}")))?;
+        Ok(Some(Message { head, body, id: None, bad: None }))
+    }
+}

@@ -1,0 +1,280 @@
+//! JSON-RPC 1.0 as Go's `net/rpc/jsonrpc` speaks it: objects one after the other on a stream, with no framing.
+//!
+//! What Go's peers trip over, and so what is never sent: a result that is null beside an error that is null, an error that is not a
+//! text, an id that is not the request's. A `null` result goes as `{}`. What Go's server forgives is forgiven: ids of any kind,
+//! more than one parameter, unknown keys, keys in any case; the last of two alike holds.
+#![forbid(unsafe_code)]
+
+use super::codec::{Head, Marshal, Message, Side};
+use super::error::ErrorKind;
+use super::frame::{Broken, Input};
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::ser::Formatter;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+
+/// See the head.
+pub(super) struct Json;
+
+/// What a request without an argument stands for, and a reply without a result.
+const NOTHING: &str = "{}";
+
+impl Marshal for Json {
+    fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
+        let mut out = Vec::new();
+        let mut serializer = serde_json::Serializer::with_formatter(&mut out, AsGo);
+        value.serialize(&mut serializer).map_err(|e| e.to_string())?;
+        Ok(out)
+    }
+
+    /// `{}` may stand for `null`, which can't be sent.
+    fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+        serde_json::from_slice(bytes).or_else(|error| {
+            let nothing = if bytes == NOTHING.as_bytes() { serde_json::from_str("null").ok() } else { None };
+            nothing.ok_or_else(|| error.to_string())
+        })
+    }
+
+    /// Only requests and replies exist, and a refusal, which is a reply to nobody.
+    fn put(out: &mut Vec<u8>, head: &Head<'_>, body: &[u8], id: Option<&RawValue>) {
+        let text = |out: &mut Vec<u8>, text: &str| {
+            out.extend(Json::encode(text).expect("a text"));
+        };
+        match head {
+            Head::Request { seq, method, .. } => {
+                out.extend(b"{\"method\":");
+                text(out, method);
+                out.extend(b",\"params\":[");
+                out.extend(body);
+                out.extend(format!("],\"id\":{seq}}}\n").as_bytes());
+            }
+            Head::Reply { code, .. } | Head::Refuse { code } => {
+                out.extend(b"{\"id\":");
+                out.extend(id.map_or("null", RawValue::get).as_bytes());
+                out.extend(b",\"result\":");
+                if *code == 0 {
+                    out.extend(if body == b"null" { NOTHING.as_bytes() } else { body });
+                    out.extend(b",\"error\":null}\n");
+                } else {
+                    out.extend(b"null,\"error\":");
+                    text(out, &String::from_utf8_lossy(body));
+                    out.extend(b"}\n");
+                }
+            }
+            Head::Hello { .. }
+            | Head::Welcome { .. }
+            | Head::Cancel { .. }
+            | Head::Ping
+            | Head::Pong
+            | Head::Leaving => {}
+        }
+    }
+
+    fn take(input: &mut Input, side: Side) -> Result<Option<Message<'_>>, Broken> {
+        let mut scan = Scan::default();
+        let length = loop {
+            if let Some(length) = scan.end(input.bytes())? {
+                break length;
+            }
+            let (bytes, limit) = (input.bytes().len(), input.limit());
+            if bytes > limit {
+                return Err(Broken::TooLarge { bytes, limit });
+            }
+            if scan.begun.is_none() {
+                // Space between messages is not the beginning of one.
+                let _spaces = input.take(bytes);
+                scan = Scan::default();
+            }
+            if !input.more()? {
+                return if scan.begun.is_none() { Ok(None) } else { Err(Broken::Truncated) };
+            }
+        };
+        let range = input.take(length);
+        let bytes = input.taken(range);
+        match side {
+            Side::Server => request(bytes),
+            Side::Client => reply(bytes),
+        }
+        .map(Some)
+    }
+}
+
+/// Looks for the end of an object, over and over as more of it comes. Whether it is right inside is found out later.
+#[derive(Default)]
+struct Scan {
+    at: usize,
+    begun: Option<usize>,
+    depth: usize,
+    text: bool,
+    escaped: bool,
+}
+
+impl Scan {
+    /// The length of the object with the space before it, if all of it has come.
+    fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Broken> {
+        while let Some(&byte) = bytes.get(self.at) {
+            self.at += 1;
+            if self.begun.is_none() {
+                match byte {
+                    b' ' | b'\t' | b'\r' | b'\n' => continue,
+                    b'{' => self.begun = Some(self.at),
+                    _ => return Err(Broken::Malformed(String::from("a message of JSON-RPC is an object"))),
+                }
+            }
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.text => self.escaped = true,
+                b'"' => self.text = !self.text,
+                b'{' | b'[' if !self.text => self.depth += 1,
+                b'}' | b']' if !self.text => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        return Ok(Some(self.at));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The values of an object's keys, those that matter, as they stand there.
+#[derive(Default)]
+struct Fields<'a> {
+    method: Option<&'a RawValue>,
+    params: Option<&'a RawValue>,
+    id: Option<&'a RawValue>,
+    result: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Fields<'de>, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Fields::default();
+                while let Some(Text(key)) = map.next_key()? {
+                    let value = map.next_value::<&RawValue>()?;
+                    let is = |name: &str| key.eq_ignore_ascii_case(name);
+                    let field = match () {
+                        () if is("method") => &mut fields.method,
+                        () if is("params") => &mut fields.params,
+                        () if is("id") => &mut fields.id,
+                        () if is("result") => &mut fields.result,
+                        () if is("error") => &mut fields.error,
+                        () => continue,
+                    };
+                    *field = Some(value).filter(|value| value.get() != "null");
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> Broken {
+    Broken::Malformed(error.to_string())
+}
+
+fn fields(bytes: &[u8]) -> Result<Fields<'_>, Broken> {
+    serde_json::from_slice(bytes).map_err(|e| malformed(&e))
+}
+
+fn text(value: Option<&RawValue>) -> Result<Cow<'_, str>, serde_json::Error> {
+    value.map_or(Ok(Cow::Borrowed("")), |value| serde_json::from_str(value.get()).map(|Text(text)| text))
+}
+
+fn request(bytes: &[u8]) -> Result<Message<'_>, Broken> {
+    let fields = fields(bytes)?;
+    let method = text(fields.method).map_err(|e| malformed(&e))?;
+    let (body, bad) = match fields.params {
+        None => ("", Some("jsonrpc: request body missing params")),
+        Some(params) => match serde_json::from_str::<Vec<&RawValue>>(params.get()) {
+            Ok(params) => (params.first().map_or(NOTHING, |first| first.get()), None),
+            Err(_) => ("", Some("jsonrpc: params is not an array")),
+        },
+    };
+    let head = Head::Request { seq: 0, method, timeout: 0, once: None };
+    Ok(Message { head, body: body.as_bytes(), id: fields.id, bad })
+}
+
+fn reply(bytes: &[u8]) -> Result<Message<'_>, Broken> {
+    let fields = fields(bytes)?;
+    let error = match fields.error {
+        None => None,
+        Some(raw) => match raw.get() {
+            "\"\"" => Some("\"unspecified error\""),
+            text if text.starts_with('"') => Some(text),
+            other => return Err(Broken::Malformed(format!("an error that is not a text: {other}"))),
+        },
+    };
+    // The text stays as it stands there, with its quotes: `failure` reads it.
+    let body = error.unwrap_or(fields.result.map_or("null", RawValue::get)).as_bytes();
+    let code = if error.is_some() { ErrorKind::Application as u8 } else { 0 };
+    let head = match fields.id {
+        Some(id) => {
+            let seq = serde_json::from_str(id.get())
+                .map_err(|e| Broken::Malformed(format!("an id that is none of ours, {id}: {e}")))?;
+            Head::Reply { seq, code }
+        }
+        None if error.is_some() => Head::Refuse { code },
+        None => return Err(Broken::Malformed(String::from("a result without an id"))),
+    };
+    Ok(Message { head, body, id: None, bad: None })
+}
+
+/// The error that a reply's body is: Go has no kinds, so what it says of itself is known by its texts.
+pub(super) fn failure(body: &[u8]) -> (ErrorKind, String) {
+    let text: String =
+        serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned());
+    let begins = |with: &str| text.starts_with(with);
+    let kind = if begins("rpc: can't find ") || begins("rpc: service/method request ill-formed") {
+        ErrorKind::UnknownMethod
+    } else if begins("jsonrpc: ") {
+        ErrorKind::BadArguments
+    } else {
+        ErrorKind::Application
+    };
+    (kind, text)
+}
+
+/// Writes texts as Go's encoder does: what means something to HTML or JavaScript is escaped.
+struct AsGo;
+
+impl Formatter for AsGo {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let special = ['<', '>', '&', '\u{2028}', '\u{2029}'];
+        let mut rest = fragment;
+        while let Some(at) = rest.find(special) {
+            let (before, from) = rest.split_at(at);
+            writer.write_all(before.as_bytes())?;
+            let mut chars = from.chars();
+            if let Some(c) = chars.next() {
+                write!(writer, "\\u{:04x}", c as u32)?;
+            }
+            rest = chars.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}

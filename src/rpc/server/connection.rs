@@ -1,0 +1,369 @@
+//! One connection of a server's: its reader, which is the goroutine that serves it, and the calls that it has begun.
+//!
+//! 1. *Introduction*: the first byte tells the codec. A framed connection begins with a hello, and a welcome or a refusal.
+//! 2. *Reading*: each request gets a goroutine ([`Job`]); a number of them at once, after which the reader waits, and with it
+//!    the client, by the network's own back-pressure. (A client of ours knows the number from the welcome and keeps within it, so
+//!    its pings and cancels are always read.)
+//! 3. *End*: when the stream has ended, as when the server stops, what was begun is answered before the connection is closed. A
+//!    stream that broke cancels what was begun.
+//!
+//! Within a connection no request is begun twice, whatever the network does to frames: its number has been [seen](Seen).
+#![forbid(unsafe_code)]
+
+use super::Shared;
+use super::job::{Job, ReplyTo};
+use crate::rpc::codec::{Codec, Head, MAGIC, Message, Side, VERSION};
+use crate::rpc::error::{ErrorKind, Failure};
+use crate::rpc::frame::{Broken, Input, Watch};
+use crate::rpc::outbox::Outbox;
+use crate::rpc::service::{Call, Peer};
+use crate::rpc::session::{Begin, Session};
+use crate::rpc::transport::Halves;
+use crate::sync::{Condvar, Mutex, Semaphore};
+use crate::task;
+use std::collections::{BTreeSet, HashMap};
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What is enough to watch a connection, and to end it.
+pub(super) struct Line {
+    pub(super) watch: Arc<Watch>,
+    pub(super) hangup: Box<dyn Fn() + Send + Sync>,
+}
+
+pub(super) struct Connection {
+    pub(super) server: Arc<Shared>,
+    pub(super) outbox: Outbox,
+    pub(super) client: Client,
+    line: Arc<Line>,
+    slots: Semaphore,
+    calls: Mutex<Calls>,
+    /// The last call has ended, and no more are begun.
+    ended: Condvar,
+}
+
+struct Calls {
+    running: HashMap<u64, Arc<Job>>,
+    /// No more are begun.
+    closed: bool,
+}
+
+/// A client that was let in.
+pub(super) struct Client {
+    pub(super) codec: Codec,
+    pub(super) peer: Arc<Peer>,
+    /// Bytes that it takes in a message.
+    pub(super) limit: usize,
+    /// Its memory here, if it wants one.
+    pub(super) session: Option<Entered>,
+}
+
+/// A session that has one connection more for as long as this lives.
+pub(super) struct Entered {
+    pub(super) session: Arc<Session>,
+    id: u128,
+    server: Arc<Shared>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.server.sessions.leave(self.id);
+    }
+}
+
+/// Why we end a connection; the client is told.
+struct Refused(ErrorKind, String);
+
+/// Serves a connection until it ends; the error says why before its time.
+pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
+    let Halves { reader, mut writer, hangup, peer } = halves;
+    let watch = Watch::new();
+    let mut input = Input::new(reader, server.limits.max_message, Arc::clone(&watch));
+    let line = Arc::new(Line { watch, hangup });
+    let Some(entry) = server.enter(&line) else {
+        (line.hangup)();
+        return Ok(());
+    };
+    let refused =
+        |Refused(_, why): Refused| io::Error::new(io::ErrorKind::InvalidData, format!("{peer}: {why}"));
+    let mut codec = server.codec.unwrap_or_default();
+    let mut greeting = Vec::new();
+    let client = introduce(server, &mut input, &peer, &mut codec, &mut greeting);
+    if let Err(Refused(kind, why)) = &client {
+        codec.put(&mut greeting, &Head::Refuse { code: *kind as u8 }, why.as_bytes(), None);
+    }
+    line.watch.write_begins();
+    writer.write_all(&greeting)?;
+    line.watch.write_ends();
+    let Some(client) = client.map_err(refused)? else { return Ok(()) };
+    let connection = Arc::new(Connection {
+        outbox: Outbox::new(client.codec),
+        client,
+        line: Arc::clone(&line),
+        slots: Semaphore::new(server.limits.per_connection),
+        calls: Mutex::new(Calls { running: HashMap::new(), closed: false }),
+        ended: Condvar::new(),
+        server: Arc::clone(server),
+    });
+    let writing = {
+        let connection = Arc::clone(&connection);
+        task::Builder::new().name("rpc server's writer").spawn(move || {
+            // All is written, or nothing more can be.
+            let _broken = connection.outbox.write_all(writer, &connection.line.watch);
+            (connection.line.hangup)();
+        })?
+    };
+    if !entry.serves(&connection) {
+        connection.leave();
+    }
+    let ended = connection.read(&mut input);
+    if let Err(Refused(kind, why)) = &ended {
+        let head = Head::Refuse { code: *kind as u8 };
+        let _closed_before = connection.outbox.append(&head, why.as_bytes(), None, None);
+    }
+    connection.finish();
+    let _written = writing.join();
+    ended.map_err(refused)
+}
+
+/// Finds out who is there, and what to greet it with. None: it is gone.
+fn introduce(
+    server: &Arc<Shared>,
+    input: &mut Input,
+    address: &str,
+    codec: &mut Codec,
+    greeting: &mut Vec<u8>,
+) -> Result<Option<Client>, Refused> {
+    let broken = |e: Broken| Refused(kind_of(&e), e.to_string());
+    while input.bytes().is_empty() {
+        match input.more() {
+            Ok(true) => {}
+            Ok(false) | Err(_) => return Ok(None),
+        }
+    }
+    // Frames begin with the highest byte of a length: see `frame`.
+    let framed = input.bytes()[0] < 4;
+    *codec = if framed { Codec::Postcard } else { Codec::Json };
+    if let Some(only) = server.codec
+        && only != *codec
+    {
+        return Err(Refused(
+            ErrorKind::Mismatch,
+            format!("this server speaks {only:?} only, the client {codec:?}"),
+        ));
+    }
+    let mut peer = Peer { address: String::from(address), token: Vec::new(), codec: *codec };
+    let mut client_id = 0;
+    let mut limit = usize::MAX;
+    if framed {
+        let Some(message) = codec.take(input, Side::Server).map_err(broken)? else { return Ok(None) };
+        match message.head {
+            Head::Hello { magic: MAGIC, version, client, max_message, token } => {
+                if version != VERSION {
+                    let what = format!("this server speaks version {VERSION}, the client version {version}");
+                    return Err(Refused(ErrorKind::Mismatch, what));
+                }
+                peer.token = token.into_owned();
+                (client_id, limit) = (client, max_message as usize);
+            }
+            _ => return Err(Refused(ErrorKind::Mismatch, String::from("a connection begins with a hello"))),
+        }
+    }
+    (server.authorize)(&peer).map_err(|why| Refused(ErrorKind::Unauthorized, why))?;
+    let session = (client_id != 0).then(|| server.sessions.enter(client_id)).flatten();
+    let session = session.map(|session| Entered { session, id: client_id, server: Arc::clone(server) });
+    let welcome = Head::Welcome {
+        version: VERSION,
+        max_message: server.limits.max_message as u32,
+        window: server.limits.per_connection as u32,
+        memory: session.as_ref().map_or(0, |entered| entered.session.memory),
+    };
+    codec.put(greeting, &welcome, &[], None);
+    Ok(Some(Client { codec: *codec, peer: Arc::new(peer), limit, session }))
+}
+
+fn kind_of(broken: &Broken) -> ErrorKind {
+    match broken {
+        Broken::TooLarge { .. } => ErrorKind::TooLarge,
+        _ => ErrorKind::Mismatch,
+    }
+}
+
+impl Connection {
+    /// Reads until the stream ends or we end it.
+    fn read(self: &Arc<Connection>, input: &mut Input) -> Result<(), Refused> {
+        let mut seen = Seen::default();
+        let mut requests = 0;
+        loop {
+            let message = match self.client.codec.take(input, Side::Server) {
+                Ok(Some(message)) => message,
+                Ok(None) => return Ok(()),
+                Err(Broken::Io(_)) => {
+                    // A client whose calls are remembered comes back for the answers.
+                    for job in self.running().iter().filter(|job| job.memory.is_none()) {
+                        job.call.cancel();
+                    }
+                    return Ok(());
+                }
+                // Go's server ends without a word, once what runs has been answered.
+                Err(_) if self.client.codec == Codec::Json => return Ok(()),
+                Err(broken) => return Err(Refused(kind_of(&broken), broken.to_string())),
+            };
+            match message.head {
+                Head::Request { seq, .. } => {
+                    // JSON's ids are anything; and what comes twice was sent twice.
+                    let number = if self.client.codec == Codec::Json { requests } else { seq };
+                    if self.client.codec == Codec::Json || seen.first(seq) {
+                        self.request(number, message);
+                    }
+                    requests += 1;
+                }
+                Head::Cancel { seq } => {
+                    let job = self.calls.lock().running.get(&seq).cloned();
+                    job.inspect(|job| job.call.cancel());
+                }
+                Head::Ping => self.outbox.append_if_room(&Head::Pong),
+                // Repeated by the network.
+                Head::Hello { .. } => {}
+                head => return Err(Refused(ErrorKind::Mismatch, format!("a client does not send {head:?}"))),
+            }
+        }
+    }
+
+    fn request(self: &Arc<Connection>, seq: u64, message: Message<'_>) {
+        let to = || ReplyTo { connection: Arc::clone(self), seq, id: message.id.map(ToOwned::to_owned) };
+        let fail = |kind, text: String| to().answer(&Err(Failure::new(kind, text)));
+        let Head::Request { method, timeout, once, .. } = message.head else { return };
+        let method = match self.server.method(&method) {
+            Ok(method) => method,
+            Err(text) => return fail(ErrorKind::UnknownMethod, text),
+        };
+        if let Some(why) = message.bad {
+            return fail(ErrorKind::BadArguments, String::from(why));
+        }
+        let memory = match (once, &self.client.session) {
+            (None, _) => None,
+            (Some(once), Some(entered)) => match entered.session.begin(once, to) {
+                Begin::Run => Some((Arc::clone(&entered.session), once.number)),
+                Begin::Nothing => return,
+                Begin::Answer(answer) => return to().answer(&answer),
+                Begin::Full => {
+                    return fail(ErrorKind::Overloaded, String::from("too many answers to remember"));
+                }
+            },
+            (Some(_), None) => {
+                return fail(
+                    ErrorKind::Unsupported,
+                    String::from("this server remembers no calls of this client"),
+                );
+            }
+        };
+        let deadline =
+            (timeout > 0).then(|| Instant::now().checked_add(Duration::from_micros(timeout))).flatten();
+        let job = Arc::new(Job {
+            to: to(),
+            call: Call::new(method, Arc::clone(&self.client.peer), deadline),
+            body: message.body.to_vec(),
+            memory,
+        });
+        self.slots.acquire().forget();
+        let open = {
+            let mut calls = self.calls.lock();
+            if !calls.closed {
+                calls.running.insert(seq, Arc::clone(&job));
+            }
+            !calls.closed
+        };
+        if !open {
+            self.slots.add_permits(1);
+            return job.refuse(ErrorKind::Stopping, "the server is about to stop");
+        }
+        let running = Arc::clone(&job);
+        if let Err(e) = task::try_spawn(move || running.run()) {
+            job.refuse(ErrorKind::Overloaded, &format!("no memory for another goroutine: {e}"));
+            self.ends(seq);
+        }
+    }
+
+    /// A call has ended and was answered.
+    pub(super) fn ends(&self, seq: u64) {
+        let (gone, last) = {
+            let mut calls = self.calls.lock();
+            let gone = calls.running.remove(&seq);
+            (gone, calls.closed && calls.running.is_empty())
+        };
+        self.slots.add_permits(1);
+        if last {
+            self.ended.notify_all();
+        }
+        drop(gone);
+    }
+
+    /// Begins no more calls, and tells the client so.
+    pub(super) fn leave(&self) {
+        self.outbox.append_if_room(&Head::Leaving);
+        self.calls.lock().closed = true;
+    }
+
+    /// Begins no more calls, waits for those that were begun, and has their answers written.
+    pub(super) fn finish(&self) {
+        let mut calls = self.calls.lock();
+        calls.closed = true;
+        self.ended.wait_while(&mut calls, |calls| !calls.running.is_empty());
+        drop(calls);
+        self.outbox.close();
+    }
+
+    /// As [`finish`](Connection::finish), if it takes no longer than this; else nothing is done.
+    pub(super) fn finish_within(&self, time: Duration) {
+        let mut calls = self.calls.lock();
+        let waited = self.ended.wait_timeout_while(&mut calls, time, |calls| !calls.running.is_empty());
+        drop(calls);
+        if !waited.timed_out() {
+            self.outbox.close();
+        }
+    }
+
+    /// Ends what was begun, if it listens.
+    pub(super) fn cancel_all(&self) {
+        for job in self.running() {
+            job.call.cancel();
+        }
+    }
+
+    fn running(&self) -> Vec<Arc<Job>> {
+        self.calls.lock().running.values().cloned().collect()
+    }
+}
+
+/// Requests that have come, by their numbers: they come nearly in order.
+#[derive(Default)]
+struct Seen {
+    /// All below have come, or are too late to be told from such.
+    low: u64,
+    above: BTreeSet<u64>,
+}
+
+/// Numbers that are kept beyond a gap.
+const SEEN: usize = 16_384;
+
+impl Seen {
+    /// Whether this one comes for the first time.
+    fn first(&mut self, seq: u64) -> bool {
+        if seq == self.low && self.above.is_empty() {
+            self.low += 1;
+            return true;
+        }
+        if seq < self.low || !self.above.insert(seq) {
+            return false;
+        }
+        if self.above.len() > SEEN {
+            self.low = self.above.pop_first().map_or(self.low, |lowest| lowest + 1);
+        }
+        while self.above.remove(&self.low) {
+            self.low += 1;
+        }
+        true
+    }
+}

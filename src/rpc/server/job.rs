@@ -1,0 +1,152 @@
+//! One call, from its begin to its answer, in a goroutine of its own.
+#![forbid(unsafe_code)]
+
+use super::connection::Connection;
+use crate::rpc::codec::Head;
+use crate::rpc::error::{ErrorKind, Failure};
+use crate::rpc::service::Call;
+use crate::rpc::session::Session;
+use serde_json::value::RawValue;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Bytes of a reply beside its value, at most.
+const AROUND: usize = 64;
+
+pub(super) struct Job {
+    pub(super) to: ReplyTo,
+    pub(super) call: Call,
+    pub(super) body: Vec<u8>,
+    /// The session that has to remember the answer, and the call's number there.
+    pub(super) memory: Option<(Arc<Session>, u64)>,
+}
+
+/// Whom an answer goes to.
+pub(in crate::rpc) struct ReplyTo {
+    pub(super) connection: Arc<Connection>,
+    pub(super) seq: u64,
+    /// JSON: what the request was named.
+    pub(super) id: Option<Box<RawValue>>,
+}
+
+impl Job {
+    /// What the goroutine does.
+    pub(super) fn run(&self) {
+        let connection = &self.to.connection;
+        match self.expired() {
+            None => self.execute(),
+            Some(why) => {
+                self.call.method.counters.expires();
+                self.refuse(ErrorKind::Expired, why);
+            }
+        }
+        connection.ends(self.to.seq);
+    }
+
+    fn execute(&self) {
+        let server = &self.to.connection.server;
+        let permit = match self.call.deadline {
+            None => Some(server.slots.acquire()),
+            Some(deadline) => {
+                server.slots.acquire_timeout(deadline.saturating_duration_since(Instant::now()))
+            }
+        };
+        let late = if permit.is_none() {
+            Some("the server was too busy until the call's time was over")
+        } else {
+            self.expired()
+        };
+        if let Some(why) = late {
+            self.call.method.counters.expires();
+            return self.refuse(ErrorKind::Expired, why);
+        }
+        let method = &self.call.method;
+        method.counters.begins();
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            (method.handler)(&self.call, self.to.connection.client.codec, &self.body)
+        }));
+        drop(permit);
+        let result = self.fits(outcome.unwrap_or_else(|payload| {
+            let text = format!("{} panicked: {}", method.name, text_of(payload.as_ref()));
+            // A payload's drop may panic in its turn.
+            let _dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+            Err(Failure::new(ErrorKind::Panicked, text))
+        }));
+        method.counters.ends(&result);
+        match &self.memory {
+            None => self.to.answer(&result),
+            Some((session, number)) => {
+                let answer = Arc::new(result);
+                self.tell(&answer, session.done(*number, &answer));
+            }
+        }
+    }
+
+    /// Why it should not be begun.
+    fn expired(&self) -> Option<&'static str> {
+        if self.call.is_canceled() {
+            Some("nobody waits for the call any more")
+        } else if self.call.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            Some("the call's time was over before it was begun")
+        } else {
+            None
+        }
+    }
+
+    /// It is not executed. If its time is over it never will be; else it may come again.
+    pub(super) fn refuse(&self, kind: ErrorKind, why: &str) {
+        let answer = Arc::new(Err(Failure::new(kind, why)));
+        let others = self.memory.as_ref().map_or_else(Vec::new, |(session, number)| {
+            if kind == ErrorKind::Expired {
+                session.done(*number, &answer)
+            } else {
+                session.not_begun(*number)
+            }
+        });
+        self.tell(&answer, others);
+    }
+
+    fn tell(&self, answer: &Result<Vec<u8>, Failure>, others: Vec<ReplyTo>) {
+        self.to.answer(answer);
+        for other in others {
+            other.answer(answer);
+        }
+    }
+
+    fn fits(&self, result: Result<Vec<u8>, Failure>) -> Result<Vec<u8>, Failure> {
+        let limit = self.to.connection.client.limit.min(self.to.connection.server.limits.max_message);
+        let room = limit.saturating_sub(AROUND);
+        match result {
+            Ok(body) if body.len() > room => {
+                let name = &self.call.method.name;
+                let text = format!("the result of {name} has {} bytes, the limit is {}", body.len(), room);
+                Err(Failure::new(ErrorKind::TooLarge, text))
+            }
+            Err(mut failure) if failure.text.len() > room => {
+                failure.text.truncate(failure.text.floor_char_boundary(room));
+                Err(failure)
+            }
+            result => result,
+        }
+    }
+}
+
+impl ReplyTo {
+    /// Sends the answer; if the connection is gone there is nobody to have it.
+    pub(super) fn answer(&self, result: &Result<Vec<u8>, Failure>) {
+        let (code, body) = match result {
+            Ok(body) => (0, &body[..]),
+            Err(failure) => (failure.kind as u8, failure.text.as_bytes()),
+        };
+        let head = Head::Reply { seq: self.seq, code };
+        let _nobody_there = self.connection.outbox.append(&head, body, self.id.as_deref(), None);
+    }
+}
+
+/// What a panic says.
+fn text_of(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is no text")
+}
