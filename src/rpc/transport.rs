@@ -1,7 +1,6 @@
 //! What calls travel over: anything that is read from and written to at the same time.
 //!
-//! A [`Transport`] is cut into two halves, which two goroutines use, and a way to hang up, which any may use. Of TLS see
-//! [`Tls`](super::Tls) (feature `rustls`).
+//! A [`Transport`] is cut into two halves, which two goroutines use, and a way to hang up, which any may use.
 #![forbid(unsafe_code)]
 
 use crate::chan::{self, Receiver, Sender};
