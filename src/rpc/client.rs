@@ -234,12 +234,12 @@ impl Client {
                             _ if number.is_some() => return Err(e),
                             _ => return Err(e.if_not(known)),
                         },
-                        Attempt::Unsent(e) if first || again => e,
+                        Attempt::Unsent(e) if e.kind() == ErrorKind::Lost && (first || again) => e,
                         Attempt::Unsent(e) => return Err(e.if_not(known)),
                         Attempt::Lost(e) => {
                             known = Outcome::Unknown;
                             memory = Some(link.memory());
-                            if !again {
+                            if !again || e.kind() != ErrorKind::Lost {
                                 return Err(e);
                             }
                             e
@@ -248,9 +248,6 @@ impl Client {
                     }
                 }
             };
-            if failed.kind() == ErrorKind::Closed {
-                return Err(failed.if_not(known));
-            }
             // A connection that was found dead is replaced at once, the first time.
             if !(first && matches!(failed.kind(), ErrorKind::Lost | ErrorKind::Stopping)) {
                 limit.pause(self.shared.jitter(pause), known)?;

@@ -25,7 +25,7 @@ pub(super) struct Job {
 
 /// Whom an answer goes to.
 pub(in crate::rpc) struct ReplyTo {
-    pub(super) connection: Arc<Connection>,
+    pub(in crate::rpc) connection: Arc<Connection>,
     pub(super) seq: u64,
     /// JSON: what the request was named.
     pub(super) id: Option<Box<RawValue>>,
