@@ -88,7 +88,7 @@ impl Session {
             Some(Call::Running(others)) => {
                 // The latest request of a connection is enough.
                 let to = to();
-                others.retain(|other| !Arc::ptr_eq(&other.connection, &to.connection));
+                others.retain(|other| !other.goes_with(&to));
                 others.push(to);
                 Begin::Nothing
             }
