@@ -63,6 +63,11 @@
 
 mod client;
 mod codec;
+#[cfg(feature = "durable")]
+mod durable;
+#[cfg(not(feature = "durable"))]
+#[path = "no_durable.rs"]
+mod durable;
 mod error;
 mod frame;
 mod json;
@@ -83,6 +88,10 @@ pub use service::{Call, MethodMetrics, Peer, Service};
 #[doc(hidden)]
 pub use stub::{text, wire, wire_len};
 pub use transport::{Halves, Pipe, Transport, pipe};
+
+/// The database of [`ServerBuilder::durable`], for its types.
+#[cfg(feature = "durable")]
+pub use redb;
 
 /// A number that nobody else has.
 fn random() -> u128 {

@@ -172,7 +172,12 @@ fn introduce(
         }
     }
     (server.authorize)(&peer).map_err(|why| Refused(ErrorKind::Unauthorized, why))?;
-    let session = (client_id != 0).then(|| server.sessions.enter(client_id)).flatten();
+    let session = if client_id == 0 {
+        None
+    } else {
+        let failed = |why| Refused(ErrorKind::Storage, format!("the server's log can't be read: {why}"));
+        server.sessions.enter(client_id).map_err(failed)?
+    };
     let session = session.map(|session| Entered { session, id: client_id, server: Arc::clone(server) });
     let welcome = Head::Welcome {
         version: VERSION,
@@ -265,7 +270,7 @@ impl Connection {
             (timeout > 0).then(|| Instant::now().checked_add(Duration::from_micros(timeout))).flatten();
         let job = Arc::new(Job {
             to: to(),
-            call: Call::new(method, Arc::clone(&self.client.peer), deadline),
+            call: Call::new(method, Arc::clone(&self.client.peer), deadline, self.server.sessions.store()),
             body: message.body.to_vec(),
             memory,
         });
