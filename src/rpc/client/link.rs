@@ -9,7 +9,7 @@ use super::wait::{Limit, Waited};
 use crate::chan::{self, Receiver, RecvTimeoutError, Sender};
 use crate::rpc::codec::{Codec, Head, MAGIC, Once, Side, VERSION};
 use crate::rpc::error::{Error, ErrorKind, Failure, Outcome};
-use crate::rpc::frame::{Broken, Input, LONGEST, Watch};
+use crate::rpc::frame::{Broken, Input, LINGER, LONGEST, Watch};
 use crate::rpc::json;
 use crate::rpc::outbox::{NotAppended, Outbox};
 use crate::rpc::transport::Halves;
@@ -18,7 +18,7 @@ use crate::task;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,8 @@ pub(super) struct Link {
     window: Semaphore,
     welcome: Welcome,
     leaving: AtomicBool,
+    /// The server has begun no call with this number or one above.
+    begun: AtomicU64,
     /// Closed when it is at its end.
     ended: Sender<()>,
 }
@@ -134,6 +136,7 @@ impl Link {
             window: Semaphore::new(welcome.window),
             welcome,
             leaving: AtomicBool::new(false),
+            begun: AtomicU64::new(u64::MAX),
             ended,
         });
         link.spawn_all(input, writer, end, manners).map_err(|e| {
@@ -157,7 +160,9 @@ impl Link {
         };
         task::Builder::new().name("rpc client's reader").spawn(reading)?;
         let link = Arc::clone(self);
+        let (last_words, written) = chan::unbuffered::<()>();
         let writing = move || {
+            let _until_written = last_words;
             if let Err(e) = link.outbox.write_all(writer, &link.watch) {
                 link.end(link.lost(&e.to_string()));
             }
@@ -165,7 +170,11 @@ impl Link {
         task::Builder::new().name("rpc client's writer").spawn(writing)?;
         let link = Arc::downgrade(self);
         let (write, keep) = (manners.write_timeout, manners.keep_alive);
-        task::Builder::new().name("rpc client's minder").spawn(move || mind(&link, &end, write, keep))?;
+        task::Builder::new().name("rpc client's minder").spawn(move || {
+            mind(&link, &end, write, keep);
+            let _written_or_late = written.recv_timeout(LINGER);
+            link.upgrade().inspect(|link| (link.hangup)());
+        })?;
         Ok(())
     }
 
@@ -204,7 +213,7 @@ impl Link {
         let mut numbers = Vec::new();
         let mut place = None;
         loop {
-            let Some(seq) = self.enter(&tx) else { return self.gone(place) };
+            let Some(seq) = self.enter(&tx) else { return self.gone(place, &numbers) };
             numbers.push(seq);
             let head = Head::Request {
                 seq,
@@ -220,7 +229,7 @@ impl Link {
             });
             match appended {
                 Ok(Ok(at)) => _ = place.get_or_insert(at),
-                Ok(Err(_)) => return self.gone(place),
+                Ok(Err(_)) => return self.gone(place, &numbers),
                 Err(e) => {
                     self.leave(&numbers);
                     return Attempt::Over(if place.is_some() { e.unknown() } else { e });
@@ -243,7 +252,7 @@ impl Link {
                         failed
                     }));
                 }
-                Waited::Got(Got::Dead) | Waited::Closed => return self.gone(place),
+                Waited::Got(Got::Dead) | Waited::Closed => return self.gone(place, &numbers),
                 Waited::Moment => {}
                 Waited::Over => {
                     self.leave(&numbers);
@@ -281,11 +290,18 @@ impl Link {
         Error::answered(Failure { kind, text })
     }
 
-    /// What an attempt comes to, of which the first message has this place in the stream, when the connection has ended.
-    fn gone(&self, place: Option<u64>) -> Attempt {
+    /// What an attempt comes to, of which the first message has this place in the stream, and the messages these numbers, when the
+    /// connection has ended.
+    fn gone(&self, place: Option<u64>, numbers: &[u64]) -> Attempt {
         let why = self.waiting.lock().dead.clone();
         let why = why.unwrap_or_else(|| self.lost("it was closed"));
-        if place.is_some_and(|at| self.outbox.handed(at)) {
+        if self.codec == Codec::Json && matches!(why.kind(), ErrorKind::Mismatch | ErrorKind::Unauthorized) {
+            // It was not let in, and learns of it only now.
+            return Attempt::Over(why);
+        }
+        let begun = self.begun.load(Ordering::Relaxed);
+        let may_be_begun = numbers.first().is_some_and(|&first| first < begun);
+        if may_be_begun && place.is_some_and(|at| self.outbox.handed(at)) {
             Attempt::Lost(why.unknown())
         } else {
             Attempt::Unsent(why)
@@ -314,15 +330,24 @@ impl Link {
                     }
                 }
                 Head::Refuse { code } => {
-                    let why = self.failure(code, message.body);
-                    let what = format!("{} has ended the connection: {}", self.peer, why.message());
-                    return Error::new(why.kind(), Outcome::NotExecuted, what);
+                    let (kind, why) = match self.codec {
+                        Codec::Json => json::refusal(message.body),
+                        Codec::Postcard => {
+                            (ErrorKind::of_code(code), String::from_utf8_lossy(message.body).into_owned())
+                        }
+                    };
+                    let what = format!("{} has ended the connection: {why}", self.peer);
+                    return Error::new(kind, Outcome::NotExecuted, what);
                 }
                 Head::Leaving => {
                     self.leaving.store(true, Ordering::Relaxed);
                     if self.waiting.lock().calls.is_empty() {
                         return self.lost("the server is about to stop");
                     }
+                }
+                Head::Left { begun } => {
+                    self.begun.store(begun, Ordering::Relaxed);
+                    return self.lost("the server has stopped");
                 }
                 // A welcome may be repeated by the network.
                 Head::Pong | Head::Welcome { .. } => {}
@@ -333,6 +358,7 @@ impl Link {
 
     /// Ends it: nothing more is sent, and those who wait are told why. The first reason holds.
     pub(super) fn end(&self, why: Error) {
+        let closed = why.kind() == ErrorKind::Closed;
         let calls = {
             let mut waiting = self.waiting.lock();
             if waiting.dead.is_some() {
@@ -341,8 +367,13 @@ impl Link {
             waiting.dead = Some(why);
             std::mem::take(&mut waiting.calls)
         };
-        self.outbox.abort();
-        (self.hangup)();
+        if closed {
+            // What the server does for us it need not do any more. The minder hangs up when it was told.
+            self.outbox.abort(calls.keys().copied());
+        } else {
+            self.outbox.abort([]);
+            (self.hangup)();
+        }
         self.ended.close();
         // Those who wait to be let in find it dead.
         self.window.add_permits(ALL);
