@@ -39,8 +39,6 @@ struct State {
     /// Bytes of the stream before `buf`: handed to the writer.
     handed: u64,
     closed: bool,
-    /// What is there are last words; nobody asks whether they were handed over.
-    aborted: bool,
     /// The writer waits.
     idle: bool,
 }
@@ -55,7 +53,7 @@ pub(super) enum NotAppended {
 
 impl Outbox {
     pub(super) fn new(codec: Codec) -> Outbox {
-        let state = State { buf: Vec::new(), handed: 0, closed: false, aborted: false, idle: false };
+        let state = State { buf: Vec::new(), handed: 0, closed: false, idle: false };
         Outbox { codec, state: Mutex::new(state), work: Condvar::new(), room: Condvar::new() }
     }
 
@@ -121,14 +119,10 @@ impl Outbox {
         self.room.notify_all();
     }
 
-    /// As [`close`](Outbox::close); what was not handed to the writer never will be. These calls are cancelled.
-    pub(super) fn abort(&self, cancel: impl IntoIterator<Item = u64>) {
+    /// As [`close`](Outbox::close); what was not handed to the writer never will be.
+    pub(super) fn abort(&self) {
         let mut state = self.state.lock();
-        state.aborted = true;
         state.buf = Vec::new();
-        for seq in cancel {
-            self.codec.put(&mut state.buf, &Head::Cancel { seq }, &[], None);
-        }
         self.close_locked(&mut state);
     }
 
@@ -150,9 +144,7 @@ impl Outbox {
                     return Ok(());
                 }
                 std::mem::swap(&mut state.buf, &mut batch);
-                if !state.aborted {
-                    state.handed += batch.len() as u64;
-                }
+                state.handed += batch.len() as u64;
                 if batch.len() > FULL {
                     self.room.notify_all();
                 }

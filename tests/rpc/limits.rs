@@ -7,7 +7,6 @@ use sixtyone::spawn;
 use sixtyone::time::sleep;
 use std::borrow::Cow;
 use std::io::Write;
-use std::net::Shutdown;
 use std::sync::atomic::Ordering;
 
 #[test]
@@ -88,8 +87,10 @@ fn a_connection_has_so_many_calls_and_no_more() {
         for call in calls {
             assert_eq!(call.wait(), Ok(true));
         }
-        raw.0.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(std::iter::from_fn(|| raw.next()).count(), 100);
+        for _ in 0..100 {
+            assert!(matches!(raw.next().unwrap().0, Head::Reply { code: 0, .. }));
+        }
+        drop(raw);
         assert_eq!(kit.seen.most.load(Ordering::SeqCst), 16);
         kit.end();
     });
@@ -221,8 +222,17 @@ fn a_deadline_and_a_cancel_reach_the_method() {
     on_ps(|| {
         let kit = Kit::new(|server| server);
         let client = kit.client();
-        let error = client.with_timeout(100 * MS).call::<_, bool>("T.Wait", &()).unwrap_err();
-        assert_eq!((error.kind(), error.outcome()), (ErrorKind::TimedOut, Outcome::Unknown), "{error}");
+        // The method hears of it at the same moment: its answer may be just in time.
+        match client.with_timeout(100 * MS).call::<_, bool>("T.Wait", &()) {
+            Ok(opened) => assert!(!opened),
+            Err(error) => {
+                assert_eq!(
+                    (error.kind(), error.outcome()),
+                    (ErrorKind::TimedOut, Outcome::Unknown),
+                    "{error}"
+                );
+            }
+        }
         until("its context has ended", || kit.seen.canceled.load(Ordering::SeqCst) == 1);
         let call = client.go::<_, bool>("T.Wait", &());
         until("it runs", || kit.seen.running() == 1);

@@ -130,14 +130,14 @@ fn who_has_said_all_gets_its_answers() {
             json.write_all(format!("{{\"method\":\"T.Wait\",\"params\":[null],\"id\":{seq}}}").as_bytes())
                 .unwrap();
         }
+        until("all run", || kit.seen.running() == 20);
         raw.0.shutdown(Shutdown::Write).unwrap();
         json.shutdown(Shutdown::Write).unwrap();
-        until("all run", || kit.seen.running() == 20);
+        // In frames that means that the client does not wait any more; its calls are cancelled, and answered nevertheless.
+        until("half of them are cancelled", || kit.seen.canceled.load(Ordering::SeqCst) == 10);
+        assert_eq!(answers(&mut raw), (0..10).map(|seq| (seq, body(&false))).collect::<Vec<_>>());
+        assert_eq!(kit.seen.running(), 10);
         kit.open();
-        let mut answers: Vec<_> = std::iter::from_fn(|| raw.next()).collect();
-        answers.sort_by_key(|(head, _)| if let Head::Reply { seq, .. } = head { *seq } else { 99 });
-        let all: Vec<_> = (0..10).map(|seq| (Head::Reply { seq, code: 0 }, body(&true))).collect();
-        assert_eq!(answers, all);
         let mut text = String::new();
         json.read_to_string(&mut text).unwrap();
         let mut lines: Vec<_> = text.lines().collect();
@@ -147,6 +147,17 @@ fn who_has_said_all_gets_its_answers() {
         assert_eq!(lines, all);
         kit.end();
     });
+}
+
+/// The values that come until the end, by the numbers of their calls.
+fn answers(raw: &mut Raw) -> Vec<(u64, Vec<u8>)> {
+    let all = std::iter::from_fn(|| raw.next()).map(|(head, value)| match head {
+        Head::Reply { seq, code: 0 } => (seq, value),
+        other => panic!("not a value: {other:?}"),
+    });
+    let mut all: Vec<_> = all.collect();
+    all.sort_unstable();
+    all
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::wait::{Limit, Waited};
 use crate::chan::{self, Receiver, RecvTimeoutError, Sender};
 use crate::rpc::codec::{Codec, Head, MAGIC, Once, Side, VERSION};
 use crate::rpc::error::{Error, ErrorKind, Failure, Outcome};
-use crate::rpc::frame::{Broken, Input, LINGER, LONGEST, Watch};
+use crate::rpc::frame::{Broken, Input, LONGEST, Watch};
 use crate::rpc::json;
 use crate::rpc::outbox::{NotAppended, Outbox};
 use crate::rpc::transport::Halves;
@@ -160,9 +160,7 @@ impl Link {
         };
         task::Builder::new().name("rpc client's reader").spawn(reading)?;
         let link = Arc::clone(self);
-        let (last_words, written) = chan::unbuffered::<()>();
         let writing = move || {
-            let _until_written = last_words;
             if let Err(e) = link.outbox.write_all(writer, &link.watch) {
                 link.end(link.lost(&e.to_string()));
             }
@@ -170,11 +168,7 @@ impl Link {
         task::Builder::new().name("rpc client's writer").spawn(writing)?;
         let link = Arc::downgrade(self);
         let (write, keep) = (manners.write_timeout, manners.keep_alive);
-        task::Builder::new().name("rpc client's minder").spawn(move || {
-            mind(&link, &end, write, keep);
-            let _written_or_late = written.recv_timeout(LINGER);
-            link.upgrade().inspect(|link| (link.hangup)());
-        })?;
+        task::Builder::new().name("rpc client's minder").spawn(move || mind(&link, &end, write, keep))?;
         Ok(())
     }
 
@@ -358,7 +352,6 @@ impl Link {
 
     /// Ends it: nothing more is sent, and those who wait are told why. The first reason holds.
     pub(super) fn end(&self, why: Error) {
-        let closed = why.kind() == ErrorKind::Closed;
         let calls = {
             let mut waiting = self.waiting.lock();
             if waiting.dead.is_some() {
@@ -367,13 +360,8 @@ impl Link {
             waiting.dead = Some(why);
             std::mem::take(&mut waiting.calls)
         };
-        if closed {
-            // What the server does for us it need not do any more. The minder hangs up when it was told.
-            self.outbox.abort(calls.keys().copied());
-        } else {
-            self.outbox.abort([]);
-            (self.hangup)();
-        }
+        self.outbox.abort();
+        (self.hangup)();
         self.ended.close();
         // Those who wait to be let in find it dead.
         self.window.add_permits(ALL);
