@@ -71,6 +71,8 @@ mod server;
 mod service;
 mod session;
 mod stub;
+#[cfg(feature = "rustls")]
+mod tls;
 mod transport;
 
 #[doc(inline)]
@@ -82,6 +84,8 @@ pub use server::{Listener, Server, ServerBuilder};
 pub use service::{Call, MethodMetrics, Peer, Service};
 #[doc(hidden)]
 pub use stub::{text, wire, wire_len};
+#[cfg(feature = "rustls")]
+pub use tls::Tls;
 pub use transport::{Halves, Pipe, Transport, pipe};
 
 /// A number that nobody else has.

@@ -4,5 +4,7 @@ mod limits;
 mod peers;
 mod stop;
 mod stub;
+#[cfg(feature = "rustls")]
+mod tls;
 mod transport;
 mod util;
