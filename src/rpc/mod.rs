@@ -76,6 +76,8 @@ mod server;
 mod service;
 mod session;
 mod stub;
+#[cfg(feature = "rustls")]
+mod tls;
 mod transport;
 
 #[doc(inline)]
@@ -87,6 +89,8 @@ pub use server::{Listener, Server, ServerBuilder};
 pub use service::{Call, MethodMetrics, Peer, Service};
 #[doc(hidden)]
 pub use stub::{text, wire, wire_len};
+#[cfg(feature = "rustls")]
+pub use tls::Tls;
 pub use transport::{Halves, Pipe, Transport, pipe};
 
 /// The database of [`ServerBuilder::durable`], for its types.

@@ -70,8 +70,10 @@ impl Job {
         drop(permit);
         let result = outcome.unwrap_or_else(|payload| {
             let text = format!("{} panicked: {}", method.name, text_of(payload.as_ref()));
-            // A payload's drop may panic in its turn.
-            let _dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+            // A payload's drop may panic in its turn, and so may the drop of that: it is left where it is.
+            if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                std::mem::forget(another);
+            }
             Err(Failure::new(ErrorKind::Panicked, text))
         });
         let effect = result.is_ok();
