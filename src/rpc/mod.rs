@@ -71,6 +71,7 @@ mod server;
 mod service;
 mod session;
 mod stub;
+pub mod testing;
 mod transport;
 
 #[doc(inline)]
