@@ -1,0 +1,3 @@
+//! What the RPC library promises, one module per promise.
+
+mod semantics;
