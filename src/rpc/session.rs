@@ -67,12 +67,14 @@ impl Session {
 
     /// A call has come.
     pub(super) fn begin(&self, once: Once, to: impl FnOnce() -> ReplyTo) -> Begin {
+        // Dropped after the lock: who waited for an answer may be the last to know a connection.
+        let _forgotten;
         let mut calls = self.calls.lock();
         if once.low > calls.low {
             calls.low = once.low;
-            // What runs is left to run: `done` finds nothing and forgets it. The answers are dropped after the lock.
+            // What runs is left to run: `done` finds nothing and forgets it.
             let rest = calls.known.split_off(&once.low);
-            let _forgotten = std::mem::replace(&mut calls.known, rest);
+            _forgotten = std::mem::replace(&mut calls.known, rest);
         }
         if once.number < calls.low {
             return Begin::Nothing;
