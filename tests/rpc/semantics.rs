@@ -454,3 +454,35 @@ fn nothing_is_left_when_all_clients_are_gone() {
         });
     }
 }
+
+/// The first request runs, a repeated one is refused because the server is about to stop: the call is not "not executed".
+#[test]
+fn a_call_of_which_one_request_runs_and_another_is_refused_may_have_been_executed() {
+    for procs in PROCS {
+        run(procs, || {
+            let log = Log::new(1);
+            let (begun, begins) = chan::unbounded();
+            let (go, may) = chan::unbuffered::<()>();
+            let (runs, counts) = (Arc::clone(&log), begun);
+            let slow = Service::new("Slow").method("Wait", move |_, ()| {
+                runs.0[0].fetch_add(1, Ordering::SeqCst);
+                counts.send(()).unwrap();
+                let _closed = may.recv();
+                Ok::<_, String>(())
+            });
+            let server = current(Server::builder().service(slow).build());
+            let retry = Retry { each: Some(Duration::from_millis(5)), ..Retry::default() };
+            let client = Client::builder().semantics(Semantics::AtLeastOnce).retry(retry);
+            let client = through(&FaultyNet::new(0), &server, client.timeout(Duration::from_millis(150)));
+            let call = spawn(move || client.call::<(), ()>("Slow.Wait", &()));
+            begins.recv().unwrap();
+            let stopping = server.lock().clone();
+            let stop = spawn(move || stopping.stop(LONG));
+            let e = call.join().unwrap().unwrap_err();
+            assert_eq!((e.kind(), e.outcome()), (ErrorKind::TimedOut, Outcome::Unknown), "{e:?}");
+            assert!(log.times(0) >= 1);
+            drop(go);
+            assert!(stop.join().unwrap());
+        });
+    }
+}
