@@ -643,3 +643,6 @@ impl<T> fmt::Debug for Faulty<T> {
         f.debug_struct("Faulty").field("connection", &self.number).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
