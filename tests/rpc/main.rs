@@ -1,3 +1,4 @@
 //! What the RPC library promises, one module per promise.
 
+mod gone;
 mod semantics;
