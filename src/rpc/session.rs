@@ -23,6 +23,7 @@ use super::server::ReplyTo;
 use crate::sync::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Numbers beyond the lowest that a client cares for.
@@ -35,6 +36,8 @@ pub(super) struct Session {
     /// What tells this memory from others.
     pub(super) memory: u128,
     calls: Mutex<Calls>,
+    /// The client was away for too long: nobody will ask for an answer any more.
+    forgotten: AtomicBool,
 }
 
 struct Calls {
@@ -62,7 +65,13 @@ pub(super) enum Begin {
 
 impl Session {
     fn new(memory: u128) -> Session {
-        Session { memory, calls: Mutex::new(Calls { low: 0, known: BTreeMap::new() }) }
+        let calls = Mutex::new(Calls { low: 0, known: BTreeMap::new() });
+        Session { memory, calls, forgotten: AtomicBool::new(false) }
+    }
+
+    /// Whether nobody will ask for an answer any more.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.forgotten.load(Ordering::Relaxed)
     }
 
     /// A call has come.
@@ -176,6 +185,8 @@ impl Sessions {
             .collect();
         let forgotten: Vec<_> = old.iter().filter_map(|client| all.remove(client)).collect();
         drop(all);
-        drop(forgotten);
+        for entry in forgotten {
+            entry.session.forgotten.store(true, Ordering::Relaxed);
+        }
     }
 }
