@@ -19,7 +19,7 @@
 #![expect(unsafe_code, reason = "making a runtime is the one unsafe call of a program")]
 #![expect(clippy::print_stdout, reason = "prints its results")]
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use sixtyone::net::{TcpListener, TcpStream};
 use sixtyone::rpc::testing::FaultyNet;
 use sixtyone::rpc::{self, Client, Outcome, Retry, Semantics, Server};
@@ -38,9 +38,9 @@ struct Args {
     /// Transfers, for each semantics
     #[arg(long, default_value_t = 100_000)]
     transfers: usize,
-    /// One of the semantics; without it, all three
-    #[arg(long)]
-    semantics: Option<How>,
+    /// at-most-once, at-least-once or exactly-once; without it, all three
+    #[arg(long, value_parser = semantics)]
+    semantics: Option<Semantics>,
     /// Makes the network's choices, and the amounts
     #[arg(long, default_value_t = 61)]
     seed: u64,
@@ -57,21 +57,17 @@ fn fraction(text: &str) -> Result<f64, String> {
     if (0.0..=0.5).contains(&fraction) { Ok(fraction) } else { Err(String::from("it must be from 0 to 0.5")) }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum How {
-    AtMostOnce,
-    AtLeastOnce,
-    ExactlyOnce,
-}
+const ALL: [(&str, Semantics); 3] = [
+    ("at-most-once", Semantics::AtMostOnce),
+    ("at-least-once", Semantics::AtLeastOnce),
+    ("exactly-once", Semantics::ExactlyOnce),
+];
 
-impl How {
-    fn semantics(self) -> Semantics {
-        match self {
-            How::AtMostOnce => Semantics::AtMostOnce,
-            How::AtLeastOnce => Semantics::AtLeastOnce,
-            How::ExactlyOnce => Semantics::ExactlyOnce,
-        }
-    }
+fn semantics(text: &str) -> Result<Semantics, String> {
+    let found = ALL.into_iter().find(|(name, _)| *name == text);
+    found
+        .map(|(_, semantics)| semantics)
+        .ok_or_else(|| format!("one of {}", ALL.map(|(name, _)| name).join(", ")))
 }
 
 rpc::service! {
@@ -156,7 +152,7 @@ fn mix(mut x: u64) -> u64 {
 }
 
 /// Makes all transfers; gives what the client believes in the end, when nothing more is executed.
-fn transfer_all(args: &Args, how: How, ledger: &Arc<Ledger>) -> io::Result<(Beliefs, FaultyNet)> {
+fn transfer_all(args: &Args, how: Semantics, ledger: &Arc<Ledger>) -> io::Result<(Beliefs, FaultyNet)> {
     let (faults, short) = (args.faults, Duration::from_millis(1));
     let net = FaultyNet::new(args.seed).drop(faults).delay(faults, short).duplicate(faults);
     let net = net.reorder(faults).stall(faults / 1000.0, short).cut(faults / 1000.0);
@@ -170,12 +166,12 @@ fn transfer_all(args: &Args, how: How, ledger: &Arc<Ledger>) -> io::Result<(Beli
     });
     let through = net.clone();
     let client = Client::builder()
-        .semantics(how.semantics())
+        .semantics(how)
         .retry(Retry { each: Some(Duration::from_millis(10)), first: short, most: 8 * short })
         .connect_timeout(Duration::from_millis(20))
         .lazy(move || Ok(through.over(TcpStream::connect(address)?)));
     // Who does not ask again has to give up some time.
-    let timeout = if how == How::AtMostOnce { Duration::from_millis(100) } else { Duration::MAX };
+    let timeout = if how == Semantics::AtMostOnce { Duration::from_millis(100) } else { Duration::MAX };
     let bank = BankClient::new(client.with_timeout(timeout));
 
     let beliefs = Arc::new(Beliefs((0..2 * args.transfers).map(|_| AtomicU8::new(0)).collect()));
@@ -235,7 +231,7 @@ impl fmt::Display for Report {
 }
 
 /// Holds the log against the client's beliefs.
-fn audit(how: How, ledger: &Ledger, beliefs: &Beliefs) -> Report {
+fn audit(how: Semantics, ledger: &Ledger, beliefs: &Beliefs) -> Report {
     let mut report = Report::default();
     for (id, times) in ledger.executed.iter().enumerate() {
         let (belief, times) = (beliefs.of(id), times.load(Ordering::SeqCst));
@@ -247,9 +243,9 @@ fn audit(how: How, ledger: &Ledger, beliefs: &Beliefs) -> Report {
         report.twice += usize::from(times > 1);
         let right = match (how, belief) {
             (_, Belief::Unmade | Belief::NotExecuted) => times == 0,
-            (How::AtMostOnce | How::ExactlyOnce, Belief::Answered) => times == 1,
-            (How::AtLeastOnce, Belief::Answered) => times >= 1,
-            (How::AtMostOnce, Belief::Unknown) => times <= 1,
+            (Semantics::AtMostOnce | Semantics::ExactlyOnce, Belief::Answered) => times == 1,
+            (Semantics::AtLeastOnce, Belief::Answered) => times >= 1,
+            (Semantics::AtMostOnce, Belief::Unknown) => times <= 1,
             // These have all the time they need.
             (_, Belief::Unknown) => false,
             (_, Belief::Wrong) => false,
@@ -267,7 +263,7 @@ fn audit(how: How, ledger: &Ledger, beliefs: &Beliefs) -> Report {
 }
 
 /// Runs it with one semantics; false: something is not as it should be.
-fn one(args: &Args, how: How) -> io::Result<bool> {
+fn one(args: &Args, how: Semantics) -> io::Result<bool> {
     let began = Instant::now();
     let ledger = Ledger::new(2 * args.transfers);
     let before = ledger.total();
@@ -287,7 +283,7 @@ fn one(args: &Args, how: How) -> io::Result<bool> {
         counts.reordered,
         counts.connections
     );
-    let conserved = how != How::ExactlyOnce || after == before;
+    let conserved = how != Semantics::ExactlyOnce || after == before;
     if !conserved {
         println!("  VIOLATED: exactly once does not conserve the total");
     }
@@ -300,8 +296,8 @@ fn one(args: &Args, how: How) -> io::Result<bool> {
 fn main() -> io::Result<ExitCode> {
     let args = Args::parse();
     println!("seed {}, {} of each kind of fault", args.seed, args.faults);
-    let all = [How::AtMostOnce, How::AtLeastOnce, How::ExactlyOnce];
-    let chosen = all.into_iter().filter(|how| args.semantics.is_none_or(|only| only == *how));
+    let chosen =
+        ALL.into_iter().map(|(_, how)| how).filter(|how| args.semantics.is_none_or(|only| only == *how));
     // SAFETY: no goroutine here keeps a thread-local, or a value tied to a thread, over a call that may block.
     let rt = unsafe { Runtime::new() }?;
     rt.run(|| {
