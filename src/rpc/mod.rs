@@ -76,6 +76,7 @@ mod server;
 mod service;
 mod session;
 mod stub;
+pub mod testing;
 #[cfg(feature = "rustls")]
 mod tls;
 mod transport;

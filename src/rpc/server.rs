@@ -473,14 +473,15 @@ fn mind(server: &Weak<Shared>) {
             }
             open.lines.values().cloned().collect()
         };
-        for (line, _) in lines {
+        shared.sessions.sweep();
+        for (line, connection) in lines {
+            connection.inspect(|connection| connection.cancel_forgotten());
             // Go's clients say nothing until their first call.
             let owes = line.watch.has_heard() || shared.codec == Some(Codec::Postcard);
             if line.watch.writing() > write || (owes && line.watch.reading() > read) {
                 (line.hangup)();
             }
         }
-        shared.sessions.sweep();
         drop(shared);
         sleep((read.min(write) / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
     }

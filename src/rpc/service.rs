@@ -253,8 +253,8 @@ impl Call {
         self.deadline
     }
 
-    /// Ends when the caller's time is over, when it says that it does not wait any more, when its connection breaks, and when the
-    /// server is stopped hard. A method that takes long should look at it.
+    /// Ends when the caller's time is over, when it says that it does not wait any more, when its connection breaks (of a call
+    /// that is to be executed exactly once: when the client is forgotten), and when the server is stopped hard. A method that takes long should look at it.
     pub fn context(&self) -> &Context {
         let context = self.context.get_or_init(|| match self.deadline {
             Some(deadline) => Context::background().with_deadline(deadline),

@@ -25,6 +25,7 @@ use crate::sync::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Numbers beyond the lowest that a client cares for.
@@ -48,6 +49,8 @@ pub(super) struct Session {
     /// What tells this memory from others.
     pub(super) memory: u128,
     calls: Mutex<Calls>,
+    /// The client was away for too long: nobody will ask for an answer any more.
+    forgotten: AtomicBool,
 }
 
 struct Calls {
@@ -79,8 +82,13 @@ impl Session {
     fn new(client: u128, loaded: Loaded) -> Session {
         let logged = loaded.answers.first().map(|(number, _)| *number);
         let known = loaded.answers.into_iter().map(|(number, answer)| (number, Call::Done(answer))).collect();
-        let calls = Calls { low: loaded.low, known, logged };
-        Session { client, memory: loaded.memory, calls: Mutex::new(calls) }
+        let calls = Mutex::new(Calls { low: loaded.low, known, logged });
+        Session { client, memory: loaded.memory, calls, forgotten: AtomicBool::new(false) }
+    }
+
+    /// Whether nobody will ask for an answer any more.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.forgotten.load(Ordering::Relaxed)
     }
 
     /// What a durable log is to write of a call.
@@ -93,12 +101,14 @@ impl Session {
 
     /// A call has come.
     pub(super) fn begin(&self, once: Once, to: impl FnOnce() -> ReplyTo) -> Begin {
+        // Dropped after the lock: who waited for an answer may be the last to know a connection.
+        let _forgotten;
         let mut calls = self.calls.lock();
         if once.low > calls.low {
             calls.low = once.low;
-            // What runs is left to run: `done` finds nothing and forgets it. The answers are dropped after the lock.
+            // What runs is left to run: `done` finds nothing and forgets it.
             let rest = calls.known.split_off(&once.low);
-            let _forgotten = std::mem::replace(&mut calls.known, rest);
+            _forgotten = std::mem::replace(&mut calls.known, rest);
         }
         if once.number < calls.low {
             return Begin::Nothing;
@@ -224,7 +234,9 @@ impl Sessions {
         let forgotten: Vec<_> = old.iter().filter_map(|client| all.remove(client)).collect();
         let here: Vec<u128> = all.keys().copied().collect();
         drop(all);
-        drop(forgotten);
+        for entry in forgotten {
+            entry.session.forgotten.store(true, Ordering::Relaxed);
+        }
         if let Some(store) = &self.store {
             self.tell(store, &here, old);
         }
