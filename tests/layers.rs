@@ -193,6 +193,21 @@ fn root_names(lib: &str) -> HashMap<String, String> {
     names
 }
 
+/// The macros that a file puts at the root, which is where `use` finds them.
+fn exported_macros(code: &str) -> Vec<String> {
+    let is = |token: &Token, word: &str| *token == Token::Word(word.to_owned());
+    let tokens = tokens(code);
+    let exports = tokens.iter().enumerate().filter(|(_, token)| is(token, "macro_export"));
+    let names = exports.filter_map(|(i, _)| {
+        let at = i + tokens[i..].iter().position(|token| is(token, "macro_rules"))?;
+        match tokens.get(at + 2) {
+            Some(Token::Word(name)) => Some(name.clone()),
+            _ => None,
+        }
+    });
+    names.collect()
+}
+
 /// Each file under `src`, with its module path: `src/chan/core.rs` is chan, core.
 fn sources() -> Vec<(PathBuf, Vec<String>)> {
     fn visit(dir: &Path, module: &[String], all: &mut Vec<(PathBuf, Vec<String>)>) {
@@ -218,7 +233,12 @@ fn sources() -> Vec<(PathBuf, Vec<String>)> {
 
 #[test]
 fn imports_run_downwards() {
-    let root = root_names(&fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap());
+    let mut root =
+        root_names(&fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap());
+    for (path, module) in sources() {
+        let macros = exported_macros(&fs::read_to_string(path).unwrap());
+        root.extend(macros.into_iter().map(|name| (name, module[0].clone())));
+    }
     let mut wrong = Vec::new();
     let mut seen = 0;
     for (path, module) in sources() {

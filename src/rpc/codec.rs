@@ -5,7 +5,7 @@
 //!
 //! - [`Postcard`]: a frame ([`frame`](super::frame)) with the head, then the body, both in postcard's format. A connection begins with
 //!   [`Head::Hello`] from the client and [`Head::Welcome`] or [`Head::Refuse`] from the server.
-//! - [`Json`](super::json::Json): what Go's `net/rpc/jsonrpc` speaks. It knows requests and replies, and nothing else.
+//! - [`Json`]: what Go's `net/rpc/jsonrpc` speaks. It knows requests and replies, and nothing else.
 #![forbid(unsafe_code)]
 
 use super::frame::{Broken, Input, frame, put_frame};

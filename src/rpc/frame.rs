@@ -91,6 +91,11 @@ impl Watch {
         Duration::from_millis(self.now() - self.heard.load(Ordering::Relaxed).max(1))
     }
 
+    /// Whether anything has come yet.
+    pub(super) fn has_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed) > 0
+    }
+
     /// For how long the rest of a message has been awaited.
     pub(super) fn reading(&self) -> Duration {
         self.since(&self.partial)

@@ -44,7 +44,7 @@
 //! | layer | client | server |
 //! | --- | --- | --- |
 //! | application | calls a method | implements the trait |
-//! | stub: values to bytes (Definition 2.4) | `stub`: what [`service!`] makes | `stub`, `service`: finds method and argument |
+//! | stub: values to bytes (Definition 2.4) | `stub`: what [`service!`](service!) makes | `stub`, `service`: finds method and argument |
 //! | library: messages, semantics, limits | `client`, `codec`, `outbox` | `server`, `codec`, `session`, `outbox` |
 //! | network | `frame`, `transport` | `frame`, `transport` |
 //!
@@ -75,7 +75,7 @@ mod transport;
 
 #[doc(inline)]
 pub use crate::__rpc_service as service;
-pub use client::{Client, ClientBuilder, Pending, Retry, Semantics};
+pub use client::{Balancer, Client, ClientBuilder, Pending, Retry, Semantics};
 pub use codec::Codec;
 pub use error::{Error, ErrorKind, Outcome};
 pub use server::{Listener, Server, ServerBuilder};

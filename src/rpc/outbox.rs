@@ -149,8 +149,7 @@ impl Outbox {
                     self.room.notify_all();
                 }
             }
-            watch.write_begins();
-            let written = writer.write_all(&batch).and_then(|()| writer.flush());
+            let written = write(writer.as_mut(), &batch, watch);
             watch.write_ends();
             if written.is_err() {
                 self.close();
@@ -162,4 +161,18 @@ impl Outbox {
             }
         }
     }
+}
+
+/// Writes all of it; the watch sees when something was last taken.
+fn write(writer: &mut dyn Write, mut batch: &[u8], watch: &Watch) -> io::Result<()> {
+    while !batch.is_empty() {
+        watch.write_begins();
+        match writer.write(batch) {
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::WriteZero, "the peer takes nothing")),
+            Ok(n) => batch = &batch[n..],
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    writer.flush()
 }

@@ -196,19 +196,22 @@ impl Server {
     {
         let listener = Arc::new(listener);
         let prepare = Arc::new(prepare);
+        let listening: Arc<dyn Listening> = Arc::clone(&listener) as _;
         {
             let mut open = self.0.open.lock();
             if open.stopping {
                 return Ok(());
             }
-            let listening: Arc<dyn Listening> = Arc::clone(&listener) as _;
-            open.listeners.push(listening);
+            open.listeners.push(Arc::clone(&listening));
         }
         loop {
             let stream = match listener.accept() {
                 Ok(stream) => stream,
-                Err(_) if self.0.open.lock().stopping => return Ok(()),
-                Err(e) => return Err(e),
+                Err(e) => {
+                    let mut open = self.0.open.lock();
+                    open.listeners.retain(|other| !Arc::ptr_eq(other, &listening));
+                    return if open.stopping { Ok(()) } else { Err(e) };
+                }
             };
             let (server, prepare) = (self.clone(), Arc::clone(&prepare));
             let serve = move || {
@@ -451,10 +454,10 @@ fn mind(server: &Weak<Shared>) {
             }
             open.lines.values().cloned().collect()
         };
-        for (line, connection) in lines {
+        for (line, _) in lines {
             // Go's clients say nothing until their first call.
-            let silent = connection.is_none() && shared.codec != Some(Codec::Postcard);
-            if line.watch.writing() > write || (line.watch.reading() > read && !silent) {
+            let owes = line.watch.has_heard() || shared.codec == Some(Codec::Postcard);
+            if line.watch.writing() > write || (owes && line.watch.reading() > read) {
                 (line.hangup)();
             }
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-/// A named set of methods: what [`service!`](super::service) makes of a trait's implementation, or one put together at run time.
+/// A named set of methods: what [`service!`](super::service!) makes of a trait's implementation, or one put together at run time.
 ///
 /// A method is called by its wire name, `Service.Method`.
 ///

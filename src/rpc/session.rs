@@ -86,7 +86,10 @@ impl Session {
                 Begin::Run
             }
             Some(Call::Running(others)) => {
-                others.push(to());
+                // The latest request of a connection is enough.
+                let to = to();
+                others.retain(|other| !other.goes_with(&to));
+                others.push(to);
                 Begin::Nothing
             }
             Some(Call::Done(answer)) => Begin::Answer(Arc::clone(answer)),

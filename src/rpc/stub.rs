@@ -1,4 +1,4 @@
-//! Stubs (Definition 2.3, layer 2): what makes a call over the network look like one that is not. [`service!`](super::service) writes, from the
+//! Stubs (Definition 2.3, layer 2): what makes a call over the network look like one that is not. [`service!`](super::service!) writes, from the
 //! methods of a trait, the client that marshals arguments and the dispatcher that unmarshals them.
 //!
 //! The macro reads one method at a time, from which it makes `(attributes) name (wire name) (call?) (arguments) (value) (returned) kind`; then

@@ -1,15 +1,16 @@
 //! What calls travel over: anything that is read from and written to at the same time.
 //!
-//! A [`Transport`] is cut into two halves, which two goroutines use, and a way to hang up, which any may use. Of TLS see
-//! [`Tls`](super::Tls) (feature `rustls`).
+//! A [`Transport`] is cut into two halves, which two goroutines use, and a way to hang up, which any may use.
 #![forbid(unsafe_code)]
 
 use crate::chan::{self, Receiver, Sender};
 use crate::net::{TcpStream, UnixStream};
+use socket2::{SockRef, TcpKeepalive};
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A stream of bytes in both directions: [`TcpStream`], [`UnixStream`], [`Pipe`], and [`Halves`], by which anything else is one.
 pub trait Transport: Send + 'static {
@@ -152,9 +153,13 @@ fn halves<S: Socket>(socket: S, peer: String) -> Halves {
 }
 
 impl Transport for TcpStream {
-    /// Sets TCP_NODELAY: messages are gathered before they are written.
+    /// Sets TCP_NODELAY, since messages are gathered before they are written, and keep-alive, by which a peer is noticed that has gone
+    /// without a word.
     fn split(self) -> io::Result<Halves> {
         self.set_nodelay(true)?;
+        let alive =
+            TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
+        SockRef::from(&self).set_tcp_keepalive(&alive)?;
         let peer =
             self.peer_addr().map_or_else(|_| String::from("a TCP peer that is gone"), |a| a.to_string());
         Ok(halves(self, peer))

@@ -231,11 +231,17 @@ impl Link {
                     if numbers.len() > 1 {
                         self.leave(&numbers);
                     }
-                    return Attempt::Answered(if code == 0 {
-                        Ok(body)
+                    if code == 0 {
+                        return Attempt::Answered(Ok(body));
+                    }
+                    let failed = self.failure(code, &body);
+                    // Of several requests that the server does not know for one, another may have been executed.
+                    let others = numbers.len() > 1 && ask.once.is_none();
+                    return Attempt::Answered(Err(if others {
+                        failed.if_not(Outcome::Unknown)
                     } else {
-                        Err(self.failure(code, &body))
-                    });
+                        failed
+                    }));
                 }
                 Waited::Got(Got::Dead) | Waited::Closed => return self.gone(place),
                 Waited::Moment => {}

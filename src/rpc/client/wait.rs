@@ -3,7 +3,6 @@
 
 use crate::chan::{Receiver, never};
 use crate::rpc::error::{Error, ErrorKind, Outcome};
-use crate::select;
 use crate::sync::{Context, ContextError};
 use crate::time;
 use std::time::{Duration, Instant};
@@ -66,7 +65,7 @@ impl Limit {
             (Some(context), until) => {
                 let left =
                     until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
-                select! {
+                crate::select! {
                     recv(from) -> got => got.map_err(|_| Waited::Closed),
                     recv(context.done()) => Err(Waited::Over),
                     default(left) => Err(Waited::Moment),

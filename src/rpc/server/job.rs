@@ -134,6 +134,11 @@ impl Job {
 }
 
 impl ReplyTo {
+    /// Whether both go by the same connection.
+    pub(in crate::rpc) fn goes_with(&self, other: &ReplyTo) -> bool {
+        Arc::ptr_eq(&self.connection, &other.connection)
+    }
+
     /// Sends the answer; if the connection is gone there is nobody to have it.
     pub(super) fn answer(&self, result: &Result<Vec<u8>, Failure>) {
         let (code, body) = match result {
