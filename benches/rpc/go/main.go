@@ -1,0 +1,161 @@
+// gorpc makes small calls by net/rpc over one TCP connection on loopback, or answers them. Standard library only.
+//
+//	gorpc --drive <go|go-json> <one|two> <callers> <calls> <procs>    prints a line of key=value pairs
+//	gorpc --serve <go|go-json> <procs>                                prints its address, serves until its input ends
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/rpc"
+	"net/rpc/jsonrpc"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+type Args struct{ A, B int64 }
+
+type Arith struct{}
+
+func (Arith) Add(args *Args, sum *int64) error {
+	*sum = args.A + args.B
+	return nil
+}
+
+// Calls before those that count.
+const warmUp = 1000
+
+func main() {
+	args := os.Args[1:]
+	switch {
+	case len(args) == 3 && args[0] == "--serve":
+		runtime.GOMAXPROCS(number(args[2]))
+		l := listen()
+		fmt.Println(l.Addr())
+		go serve(args[1], l)
+		io.Copy(io.Discard, os.Stdin)
+	case len(args) == 6 && args[0] == "--drive":
+		runtime.GOMAXPROCS(number(args[5]))
+		run(args[1], args[2], number(args[3]), number(args[4]), args[5])
+	default:
+		fmt.Fprintln(os.Stderr, "usage: gorpc --serve RUNTIME PROCS | --drive RUNTIME WHERE CALLERS CALLS PROCS")
+		os.Exit(2)
+	}
+}
+
+func run(rt, where string, callers, calls int, procs string) {
+	address, end := server(rt, where, procs)
+	conn, err := net.Dial("tcp", address)
+	check(err)
+	client := rpc.NewClient
+	if rt == "go-json" {
+		client = jsonrpc.NewClient
+	}
+	c := client(conn)
+	drive(c, callers, warmUp)
+	before := cpuTime(syscall.RUSAGE_SELF)
+	elapsed, latencies := drive(c, callers, calls)
+	cpu := cpuTime(syscall.RUSAGE_SELF) - before
+	end()
+	cpu += cpuTime(syscall.RUSAGE_CHILDREN)
+
+	slices.Sort(latencies)
+	n := len(latencies)
+	at := func(q float64) float64 { return float64(latencies[int(q*float64(n-1))]) / 1e3 }
+	fmt.Printf("calls=%d ns=%.1f p50_us=%.2f p99_us=%.2f cpu_ns=%.1f\n",
+		n, float64(elapsed)/float64(n), at(0.5), at(0.99), float64(cpu)/float64(n))
+}
+
+// server starts one, here or in a process of its own; its address, and what ends it.
+func server(rt, where, procs string) (string, func()) {
+	if where == "one" {
+		l := listen()
+		go serve(rt, l)
+		return l.Addr().String(), func() {}
+	}
+	child := exec.Command("/proc/self/exe", "--serve", rt, procs)
+	child.Stderr = os.Stderr
+	in, err := child.StdinPipe()
+	check(err)
+	out, err := child.StdoutPipe()
+	check(err)
+	check(child.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	check(err)
+	return strings.TrimSpace(line), func() {
+		check(in.Close())
+		check(child.Wait())
+	}
+}
+
+// drive makes n calls from so many callers and returns the latency of each.
+func drive(client *rpc.Client, callers, n int) (time.Duration, []time.Duration) {
+	each := n / callers
+	latencies := make([]time.Duration, each*callers)
+	var wg sync.WaitGroup
+	start := time.Now()
+	for c := range callers {
+		mine := latencies[c*each : (c+1)*each]
+		wg.Go(func() {
+			for i := range mine {
+				args, sum := Args{int64(c), int64(i)}, int64(0)
+				t := time.Now()
+				check(client.Call("Arith.Add", &args, &sum))
+				mine[i] = time.Since(t)
+				if sum != int64(c+i) {
+					panic("wrong sum")
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(start), latencies
+}
+
+func listen() net.Listener {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(err)
+	return l
+}
+
+func serve(rt string, l net.Listener) {
+	server := rpc.NewServer()
+	check(server.Register(Arith{}))
+	for {
+		conn, err := l.Accept()
+		check(err)
+		if rt == "go-json" {
+			go server.ServeCodec(jsonrpc.NewServerCodec(conn))
+		} else {
+			go server.ServeConn(conn)
+		}
+	}
+}
+
+func cpuTime(who int) time.Duration {
+	var usage syscall.Rusage
+	check(syscall.Getrusage(who, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	check(err)
+	return n
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
