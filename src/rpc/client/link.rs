@@ -316,7 +316,9 @@ impl Link {
                 Head::Refuse { code } => {
                     let why = self.failure(code, message.body);
                     let what = format!("{} has ended the connection: {}", self.peer, why.message());
-                    return Error::new(why.kind(), Outcome::NotExecuted, what);
+                    // Over JSON that is all that is known; no method has returned it.
+                    let kind = if self.codec == Codec::Json { ErrorKind::Lost } else { why.kind() };
+                    return Error::new(kind, Outcome::NotExecuted, what);
                 }
                 Head::Leaving => {
                     self.leaving.store(true, Ordering::Relaxed);
