@@ -2,6 +2,7 @@
 //!
 //! - [`link`]: one connection and the calls that wait on it;
 //! - [`dial`]: at most one connection is there, or being made, at a time; whoever needs one waits for it;
+//! - [`balancer`]: one client over several servers;
 //! - [`numbers`]: the client's half of exactly-once;
 //! - here: the loop that makes attempts until a call is over.
 //!
@@ -10,6 +11,7 @@
 //! executed only an answer can say more.
 #![forbid(unsafe_code)]
 
+mod balancer;
 mod builder;
 mod dial;
 mod link;
@@ -17,12 +19,14 @@ mod numbers;
 mod pending;
 mod wait;
 
+pub use balancer::Balancer;
 pub use builder::ClientBuilder;
 pub use pending::Pending;
 
 use super::codec::Codec;
 use super::error::{Error, ErrorKind, Outcome};
 use crate::sync::Context;
+use balancer::Many;
 use dial::Dialer;
 use link::{Ask, Attempt};
 use numbers::Numbers;
@@ -78,8 +82,15 @@ impl Default for Retry {
 /// See [`Server`](super::Server) for an example.
 #[derive(Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
+    to: To,
     options: Options,
+}
+
+/// Whom a client calls.
+#[derive(Clone)]
+enum To {
+    One(Arc<Shared>),
+    Many(Arc<Many>),
 }
 
 #[derive(Clone, Debug)]
@@ -178,34 +189,67 @@ impl Client {
     /// Closes the connection, for all clones. Calls that wait fail with [`Closed`](ErrorKind::Closed), later ones too. Gives false if it was closed
     /// before.
     pub fn close(&self) -> bool {
-        self.shared.dialer.close()
+        match &self.to {
+            To::One(shared) => shared.dialer.close(),
+            To::Many(many) => many.close(),
+        }
+    }
+
+    fn codec(&self) -> Codec {
+        match &self.to {
+            To::One(shared) => shared.codec,
+            To::Many(many) => many.codec(),
+        }
     }
 
     fn encode<A: Serialize + ?Sized>(&self, method: &str, argument: &A) -> Result<Vec<u8>, Error> {
-        self.shared.codec.encode(argument).map_err(|e| {
+        self.codec().encode(argument).map_err(|e| {
             let what = format!("the argument of {method} can't be sent: {e}");
             Error::new(ErrorKind::Encode, Outcome::NotExecuted, what)
         })
     }
 
     fn decode<R: DeserializeOwned>(&self, method: &str, body: &[u8]) -> Result<R, Error> {
-        self.shared.codec.decode(body).map_err(|e| {
+        self.codec().decode(body).map_err(|e| {
             let what = format!("the answer of {method} is not of the type that was asked for: {e}");
             Error::new(ErrorKind::Decode, Outcome::Executed, what)
         })
     }
 
-    /// Makes attempts until the call is over.
     fn invoke(&self, method: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
-        let Options { semantics, retry, timeout, context } = &self.options;
-        let limit = Limit::new(*timeout, context.as_ref());
+        let limit = Limit::new(self.options.timeout, self.options.context.as_ref());
+        match &self.to {
+            To::One(shared) => shared.invoke(&self.options, &limit, method, body),
+            To::Many(many) => many.invoke(&self.options, &limit, method, body),
+        }
+    }
+}
+
+/// Whether the server that is there now knows what was sent before.
+fn remembers(now: u128, before: Option<u128>) -> Result<(), Error> {
+    if now == 0 {
+        let what = "the server has no memory for this client's calls: exactly-once can't be had";
+        let outcome = if before.is_some() { Outcome::Unknown } else { Outcome::NotExecuted };
+        return Err(Error::new(ErrorKind::Unsupported, outcome, what));
+    }
+    if before.is_some_and(|before| before != now) {
+        let what = "the server has lost its memory of this client's calls: it was started anew, or the client was away for too long";
+        return Err(Error::new(ErrorKind::Lost, Outcome::Unknown, what));
+    }
+    Ok(())
+}
+
+impl Shared {
+    /// Makes attempts until the call is over.
+    fn invoke(&self, options: &Options, limit: &Limit, method: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
+        let Options { semantics, retry, .. } = options;
         let again = *semantics != Semantics::AtMostOnce;
         let number = match semantics {
-            Semantics::ExactlyOnce if self.shared.codec == Codec::Json => {
+            Semantics::ExactlyOnce if self.codec == Codec::Json => {
                 let what = "JSON-RPC has no exactly-once: use the codec Postcard";
                 return Err(Error::new(ErrorKind::Unsupported, Outcome::NotExecuted, what));
             }
-            Semantics::ExactlyOnce => Some(self.shared.numbers.take(&limit)?),
+            Semantics::ExactlyOnce => Some(self.numbers.take(limit)?),
             _ => None,
         };
         // May an attempt have been executed, and which memory of the server's knows of it?
@@ -215,7 +259,7 @@ impl Client {
         let mut first = true;
         loop {
             limit.over(known)?;
-            let failed = match self.shared.dialer.link(&limit) {
+            let failed = match self.dialer.link(limit) {
                 Err(e) if again && e.kind() == ErrorKind::Unavailable => e,
                 Err(e) => return Err(e.if_not(known)),
                 Ok(link) => {
@@ -224,7 +268,7 @@ impl Client {
                     }
                     let once = number.as_ref().map(|number| number.once());
                     let each = retry.each.filter(|_| again);
-                    match link.attempt(&Ask { method, body, once, each }, &limit) {
+                    match link.attempt(&Ask { method, body, once, each }, limit) {
                         Attempt::Answered(Ok(answer)) => return Ok(answer),
                         Attempt::Answered(Err(e)) => match e.kind() {
                             // Never begun, and it may go elsewhere.
@@ -250,29 +294,13 @@ impl Client {
             };
             // A connection that was found dead is replaced at once, the first time.
             if !(first && matches!(failed.kind(), ErrorKind::Lost | ErrorKind::Stopping)) {
-                limit.pause(self.shared.jitter(pause), known)?;
+                limit.pause(self.jitter(pause), known)?;
                 pause = (2 * pause).min(retry.most);
             }
             first = false;
         }
     }
-}
 
-/// Whether the server that is there now knows what was sent before.
-fn remembers(now: u128, before: Option<u128>) -> Result<(), Error> {
-    if now == 0 {
-        let what = "the server has no memory for this client's calls: exactly-once can't be had";
-        let outcome = if before.is_some() { Outcome::Unknown } else { Outcome::NotExecuted };
-        return Err(Error::new(ErrorKind::Unsupported, outcome, what));
-    }
-    if before.is_some_and(|before| before != now) {
-        let what = "the server has lost its memory of this client's calls: it was started anew, or the client was away for too long";
-        return Err(Error::new(ErrorKind::Lost, Outcome::Unknown, what));
-    }
-    Ok(())
-}
-
-impl Shared {
     /// A pause, shortened by chance to as little as half, so that many clients do not come back at the same moment.
     fn jitter(&self, pause: Duration) -> Duration {
         // splitmix64, see Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014).
@@ -292,7 +320,7 @@ impl Drop for Shared {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("codec", &self.shared.codec)
+            .field("codec", &self.codec())
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

@@ -75,7 +75,7 @@ mod transport;
 
 #[doc(inline)]
 pub use crate::__rpc_service as service;
-pub use client::{Client, ClientBuilder, Pending, Retry, Semantics};
+pub use client::{Balancer, Client, ClientBuilder, Pending, Retry, Semantics};
 pub use codec::Codec;
 pub use error::{Error, ErrorKind, Outcome};
 pub use server::{Listener, Server, ServerBuilder};

@@ -5,7 +5,7 @@ use super::dial::Dialer;
 use super::link::Manners;
 use super::numbers::Numbers;
 use super::wait::Limit;
-use super::{Client, Options, Retry, Semantics, Shared};
+use super::{Client, Options, Retry, Semantics, Shared, To};
 use crate::net::TcpStream;
 use crate::rpc::codec::Codec;
 use crate::rpc::error::{Error, ErrorKind, Outcome};
@@ -139,9 +139,10 @@ impl ClientBuilder {
         self,
         connect: impl Fn() -> io::Result<T> + Send + Sync + 'static,
     ) -> Result<Client, Error> {
-        let client = self.lazy(connect);
-        client.shared.dialer.link(&Limit::new(client.options.timeout, client.options.context.as_ref()))?;
-        Ok(client)
+        let options = self.options.clone();
+        let shared = self.make(connect);
+        shared.dialer.link(&Limit::new(options.timeout, options.context.as_ref()))?;
+        Ok(Client { to: To::One(shared), options })
     }
 
     /// As [`connect_with`](ClientBuilder::connect_with), but the first call connects.
@@ -149,6 +150,11 @@ impl ClientBuilder {
     /// # Panics
     /// Outside a goroutine.
     pub fn lazy<T: Transport>(self, connect: impl Fn() -> io::Result<T> + Send + Sync + 'static) -> Client {
+        let options = self.options.clone();
+        Client { to: To::One(self.make(connect)), options }
+    }
+
+    fn make<T: Transport>(self, connect: impl Fn() -> io::Result<T> + Send + Sync + 'static) -> Arc<Shared> {
         let manners = Manners {
             codec: self.codec,
             client: random(),
@@ -160,10 +166,7 @@ impl ClientBuilder {
         };
         let chance = AtomicU64::new(manners.client as u64);
         let dialer = Dialer::new(manners, Box::new(move || connect()?.split()));
-        Client {
-            shared: Arc::new(Shared { codec: self.codec, dialer, numbers: Numbers::new(), chance }),
-            options: self.options,
-        }
+        Arc::new(Shared { codec: self.codec, dialer, numbers: Numbers::new(), chance })
     }
 
     /// Over one connection that is there already. When it has ended, so has the client.

@@ -5,7 +5,8 @@
 //!    the client, by the network's own back-pressure. (A client of ours knows the number from the welcome and keeps within it, so
 //!    its pings and cancels are always read.)
 //! 3. *End*: when the stream has ended, as when the server stops, what was begun is answered before the connection is closed. A
-//!    stream that broke cancels what was begun.
+//!    stream that broke cancels what was begun. (Of a framed one the end is a break: a client of ours sends nothing more only when it is
+//!    gone.)
 //!
 //! Within a connection no request is begun twice, whatever the network does to frames: its number has been [seen](Seen).
 #![forbid(unsafe_code)]
@@ -198,8 +199,9 @@ impl Connection {
         loop {
             let message = match self.client.codec.take(input, Side::Server) {
                 Ok(Some(message)) => message,
-                Ok(None) => return Ok(()),
-                Err(Broken::Io(_)) => {
+                // Go's clients may say that they will send no more, and wait for answers; ours are gone.
+                Ok(None) if self.client.codec == Codec::Json => return Ok(()),
+                Ok(None) | Err(Broken::Io(_)) => {
                     // A client whose calls are remembered comes back for the answers.
                     for job in self.running().iter().filter(|job| job.memory.is_none()) {
                         job.call.cancel();
