@@ -333,29 +333,21 @@ fn streams() -> Vec<Row> {
     ]
 }
 
-/// Trees of trees.
+/// Values in values.
 fn depths() -> Vec<Row> {
-    let tree = |depth: usize| {
-        let (open, close) = (
-            r#"{"Leaf":{"Name":"","Weight":0,"Tags":[]},"Flag":false,"Children":["#,
-            r#"],"Index":{},"Counts":{},"Opt":null}"#,
-        );
-        let tree = format!("{}{}", open.repeat(depth), close.repeat(depth));
-        format!(r#"{{"method":"Echo.Tree","params":[{tree}],"id":7}}"#)
+    let list = |depth: usize| {
+        let list = format!("{}null{}", r#"{"Next":"#.repeat(depth), "}".repeat(depth));
+        format!(r#"{{"method":"Echo.List","params":[{list}],"id":7}}"#)
     };
-    let array = |depth: usize| text(&format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
+    let arrays = |depth: usize| text(&format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
     let why = "serde_json reads values to a depth of 127, Go's decoder to one of 10,000";
-    let too_deep = |column: usize| {
-        format!(
-            r#"{{"id":7,"result":null,"error":"the argument of Echo.Tree can't be read: recursion limit exceeded at line 1 column {column}"}}"#
-        )
-    };
+    let too_deep = r#"{"id":7,"result":null,"error":"the argument of Echo.List can't be read: recursion limit exceeded at line 1 column 1017"}"#;
     vec![
-        row("a tree", 1, tree(3)),
-        row("a deep tree", 1, tree(63)),
-        row("one that is too deep", 1, tree(64)).differs(why, true, &[&too_deep(4222)]),
-        row("far too deep", 1, tree(4000)).differs(why, true, &[&too_deep(4222)]),
-        row("an array for a text", 1, array(5000)).decoder(),
+        row("a list", 1, list(3)),
+        row("a deep list", 1, list(127)),
+        row("one that is too deep", 1, list(128)).differs(why, true, &[too_deep]),
+        row("far too deep", 1, list(9000)).differs(why, true, &[too_deep]),
+        row("arrays for a text", 1, arrays(5000)).decoder(),
     ]
 }
 

@@ -48,6 +48,13 @@ pub(crate) struct Tree {
     pub(crate) opt: Option<Box<Leaf>>,
 }
 
+/// As deep as it is long.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct List {
+    pub(crate) next: Option<Box<List>>,
+}
+
 /// `struct{}`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Empty {}
@@ -76,6 +83,7 @@ rpc::service! {
         fn float(&self, x: f64) -> f64;
         fn small(&self, x: f32) -> f32;
         fn tree(&self, tree: Tree) -> Tree;
+        fn list(&self, list: List) -> List;
         fn numbers(&self, numbers: Vec<i64>) -> Vec<i64>;
         fn map(&self, map: BTreeMap<String, i64>) -> BTreeMap<String, i64>;
         fn nothing(&self);
@@ -135,6 +143,10 @@ impl Echo for Repeater {
 
     fn tree(&self, tree: Tree) -> Tree {
         tree
+    }
+
+    fn list(&self, list: List) -> List {
+        list
     }
 
     fn numbers(&self, numbers: Vec<i64>) -> Vec<i64> {

@@ -28,6 +28,9 @@ type Tree struct {
 	Opt      *Leaf
 }
 
+// List is as deep as it is long.
+type List struct{ Next *List }
+
 type Empty struct{}
 
 type Arith struct{}
@@ -80,6 +83,11 @@ func (Echo) Small(x float32, reply *float32) error {
 
 func (Echo) Tree(tree Tree, reply *Tree) error {
 	*reply = tree
+	return nil
+}
+
+func (Echo) List(list List, reply *List) error {
+	*reply = list
 	return nil
 }
 
