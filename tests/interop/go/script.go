@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// The calls of bytes.rs, in its order.
+// The calls of script.rs, in its order.
 func script(address string) {
 	client := jsonrpc.NewClient(dial(address))
 	expect(client, "Arith.Add", Args{1, 2}, int64(3))
