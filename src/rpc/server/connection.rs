@@ -7,15 +7,18 @@
 //! 3. *End*: when the stream has ended, as when the server stops, what was begun is answered before the connection is closed. A
 //!    stream that broke cancels what was begun. (Of a framed one the end is a break: a client of ours sends nothing more only when it is
 //!    gone.)
+//! 4. *Stop*: when all that was begun is answered the client is told so ([`Head::Left`]), and the writing half ends. Reading goes on for a
+//!    while: a socket that is closed with something unread is reset, and what was on its way to the client may be lost.
 //!
 //! Within a connection no request is begun twice, whatever the network does to frames: its number has been [seen](Seen).
 #![forbid(unsafe_code)]
 
 use super::Shared;
 use super::job::{Job, ReplyTo};
+use crate::chan;
 use crate::rpc::codec::{Codec, Head, MAGIC, Message, Side, VERSION};
 use crate::rpc::error::{ErrorKind, Failure};
-use crate::rpc::frame::{Broken, Input, Watch};
+use crate::rpc::frame::{Broken, Input, LINGER, Watch};
 use crate::rpc::outbox::Outbox;
 use crate::rpc::service::{Call, Peer};
 use crate::rpc::session::{Begin, Session};
@@ -48,6 +51,8 @@ struct Calls {
     running: HashMap<u64, Arc<Job>>,
     /// No more are begun.
     closed: bool,
+    /// All that were begun have numbers below this one.
+    begun: u64,
 }
 
 /// A client that was let in.
@@ -57,12 +62,11 @@ pub(super) struct Client {
     /// Bytes that it takes in a message.
     pub(super) limit: usize,
     /// Its memory here, if it wants one.
-    pub(super) session: Option<Entered>,
+    session: Option<Arc<Session>>,
 }
 
-/// A session that has one connection more for as long as this lives.
-pub(super) struct Entered {
-    pub(super) session: Arc<Session>,
+/// The session of this client has one connection more for as long as this lives: while it may send calls.
+struct Entered {
     id: u128,
     server: Arc<Shared>,
 }
@@ -97,21 +101,25 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
     line.watch.write_begins();
     writer.write_all(&greeting)?;
     line.watch.write_ends();
-    let Some(client) = client.map_err(refused)? else { return Ok(()) };
+    let Some((client, entered)) = client.map_err(refused)? else { return Ok(()) };
     let connection = Arc::new(Connection {
         outbox: Outbox::new(client.codec),
         client,
         line: Arc::clone(&line),
         slots: Semaphore::new(server.limits.per_connection),
-        calls: Mutex::new(Calls { running: HashMap::new(), closed: false }),
+        calls: Mutex::new(Calls { running: HashMap::new(), closed: false, begun: 0 }),
         ended: Condvar::new(),
         server: Arc::clone(server),
     });
+    let (reading, read) = chan::unbuffered::<()>();
     let writing = {
         let connection = Arc::clone(&connection);
         task::Builder::new().name("rpc server's writer").spawn(move || {
-            // All is written, or nothing more can be.
-            let _broken = connection.outbox.write_all(writer, &connection.line.watch);
+            // All is written, or nothing more can be. Go's clients do not hang up when we have.
+            let written = connection.outbox.write_all(writer, &connection.line.watch);
+            if written.is_ok() && connection.client.codec == Codec::Postcard {
+                let _ended_or_late = read.recv_timeout(LINGER);
+            }
             (connection.line.hangup)();
         })?
     };
@@ -119,6 +127,8 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
         connection.leave();
     }
     let ended = connection.read(&mut input);
+    drop(reading);
+    drop(entered);
     if let Err(Refused(kind, why)) = &ended {
         let head = Head::Refuse { code: *kind as u8 };
         let _closed_before = connection.outbox.append(&head, why.as_bytes(), None, None);
@@ -135,7 +145,7 @@ fn introduce(
     address: &str,
     codec: &mut Codec,
     greeting: &mut Vec<u8>,
-) -> Result<Option<Client>, Refused> {
+) -> Result<Option<(Client, Option<Entered>)>, Refused> {
     let broken = |e: Broken| Refused(kind_of(&e), e.to_string());
     while input.bytes().is_empty() {
         match input.more() {
@@ -172,16 +182,21 @@ fn introduce(
         }
     }
     (server.authorize)(&peer).map_err(|why| Refused(ErrorKind::Unauthorized, why))?;
-    let session = (client_id != 0).then(|| server.sessions.enter(client_id)).flatten();
-    let session = session.map(|session| Entered { session, id: client_id, server: Arc::clone(server) });
+    let session = if client_id == 0 {
+        None
+    } else {
+        let failed = |why| Refused(ErrorKind::Storage, format!("the server's log can't be read: {why}"));
+        server.sessions.enter(client_id).map_err(failed)?
+    };
+    let entered = session.as_ref().map(|_| Entered { id: client_id, server: Arc::clone(server) });
     let welcome = Head::Welcome {
         version: VERSION,
         max_message: server.limits.max_message as u32,
         window: server.limits.per_connection as u32,
-        memory: session.as_ref().map_or(0, |entered| entered.session.memory),
+        memory: session.as_ref().map_or(0, |session| session.memory),
     };
     codec.put(greeting, &welcome, &[], None);
-    Ok(Some(Client { codec: *codec, peer: Arc::new(peer), limit, session }))
+    Ok(Some((Client { codec: *codec, peer: Arc::new(peer), limit, session }, entered)))
 }
 
 fn kind_of(broken: &Broken) -> ErrorKind {
@@ -202,7 +217,7 @@ impl Connection {
                 // Go's clients may say that they will send no more, and wait for answers; ours are gone.
                 Ok(None) if self.client.codec == Codec::Json => return Ok(()),
                 Ok(None) | Err(Broken::Io(_)) => {
-                    // A client whose calls are remembered comes back for the answers.
+                    // A client whose calls are remembered comes back for the answers; see `cancel_forgotten`.
                     for job in self.running().iter().filter(|job| job.memory.is_none()) {
                         job.call.cancel();
                     }
@@ -246,8 +261,8 @@ impl Connection {
         }
         let memory = match (once, &self.client.session) {
             (None, _) => None,
-            (Some(once), Some(entered)) => match entered.session.begin(once, to) {
-                Begin::Run => Some((Arc::clone(&entered.session), once.number)),
+            (Some(once), Some(session)) => match session.begin(once, to) {
+                Begin::Run => Some((Arc::clone(session), once.number)),
                 Begin::Nothing => return,
                 Begin::Answer(answer) => return to().answer(&answer),
                 Begin::Full => {
@@ -265,7 +280,7 @@ impl Connection {
             (timeout > 0).then(|| Instant::now().checked_add(Duration::from_micros(timeout))).flatten();
         let job = Arc::new(Job {
             to: to(),
-            call: Call::new(method, Arc::clone(&self.client.peer), deadline),
+            call: Call::new(method, Arc::clone(&self.client.peer), deadline, self.server.sessions.store()),
             body: message.body.to_vec(),
             memory,
         });
@@ -274,6 +289,7 @@ impl Connection {
             let mut calls = self.calls.lock();
             if !calls.closed {
                 calls.running.insert(seq, Arc::clone(&job));
+                calls.begun = calls.begun.max(seq.saturating_add(1));
             }
             !calls.closed
         };
@@ -317,12 +333,14 @@ impl Connection {
         self.outbox.close();
     }
 
-    /// As [`finish`](Connection::finish), if it takes no longer than this; else nothing is done.
+    /// As [`finish`](Connection::finish) because we stop, if it takes no longer than this; else nothing is done.
     pub(super) fn finish_within(&self, time: Duration) {
         let mut calls = self.calls.lock();
         let waited = self.ended.wait_timeout_while(&mut calls, time, |calls| !calls.running.is_empty());
+        let begun = calls.begun;
         drop(calls);
         if !waited.timed_out() {
+            self.outbox.append_if_room(&Head::Left { begun });
             self.outbox.close();
         }
     }
@@ -331,6 +349,13 @@ impl Connection {
     pub(super) fn cancel_all(&self) {
         for job in self.running() {
             job.call.cancel();
+        }
+    }
+
+    /// Ends what was begun for a client that did not come back in time.
+    pub(super) fn cancel_forgotten(&self) {
+        if self.client.session.as_ref().is_some_and(|session| session.is_forgotten()) {
+            self.cancel_all();
         }
     }
 
@@ -353,6 +378,10 @@ const SEEN: usize = 16_384;
 impl Seen {
     /// Whether this one comes for the first time.
     fn first(&mut self, seq: u64) -> bool {
+        if seq == u64::MAX {
+            // No client gets that far, and nothing is above it.
+            return false;
+        }
         if seq == self.low && self.above.is_empty() {
             self.low += 1;
             return true;
