@@ -368,6 +368,20 @@ fn no_answer_at_all() {
     });
 }
 
+/// Who has been answered was let in: an error for nobody says nothing of what was executed then.
+#[test]
+fn refused_too_late() {
+    go::ready();
+    testing::run(2, || {
+        let fake = go::Server::start("fake");
+        let client = client(fake.address);
+        assert_eq!(say(&client, &row("right", RIGHT, Gives("3"))), Ok(String::from("3")));
+        let answer = r#"{"id":null,"result":null,"error":"no"}"#;
+        let error = say(&client, &row("refused", answer, Lost(""))).unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Lost, Outcome::Unknown), "{error:?}");
+    });
+}
+
 /// A client that may connect again does so after an answer that it could not read, for the next call.
 #[test]
 fn a_new_connection() {
