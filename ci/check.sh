@@ -45,7 +45,7 @@ documented() {
 }
 # What an optimising compiler can break: thread-locals, stacks, races and their full number of rounds, traces.
 released() {
-    cargo test --release --lib --test all --test net --test stack_overflow --test shutdown --test dump --test select_memory \
+    cargo test --release --lib --test all --test net --test stack_overflow --test shutdown --test dump --test select_memory --test interop \
         -- --show-output
 }
 # with_named OPTION COMMAND...: the command's tests, among which those must be that READMEs name.

@@ -53,7 +53,7 @@ impl Marshal for Json {
             }
             Head::Reply { code, .. } | Head::Refuse { code } => {
                 out.extend(b"{\"id\":");
-                out.extend(id.map_or("null", RawValue::get).as_bytes());
+                put_id(out, id.map_or("null", RawValue::get));
                 out.extend(b",\"result\":");
                 if *code == 0 {
                     out.extend(if body == b"null" { NOTHING.as_bytes() } else { body });
@@ -264,18 +264,48 @@ pub(super) fn refusal(body: &[u8]) -> (ErrorKind, String) {
     (kind, text)
 }
 
-/// Writes texts as Go's encoder does: what means something to HTML or JavaScript is escaped.
+/// What means something to HTML or JavaScript: Go's encoder escapes it.
+const SPECIAL: [char; 5] = ['<', '>', '&', '\u{2028}', '\u{2029}'];
+
+/// Appends an id as Go's server repeats it: without the space in it, and escaped as texts are.
+fn put_id(out: &mut Vec<u8>, id: &str) {
+    let (mut text, mut escaped) = (false, false);
+    for c in id.chars() {
+        match c {
+            ' ' | '\t' | '\r' | '\n' if !text => continue,
+            '"' if !escaped => text = !text,
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped;
+        if SPECIAL.contains(&c) {
+            out.extend(format!("\\u{:04x}", c as u32).as_bytes());
+        } else {
+            out.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+}
+
+/// Writes texts and numbers as Go's encoder does.
 struct AsGo;
 
 impl Formatter for AsGo {
+    fn write_f32<W: io::Write + ?Sized>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
+        let exponent = value != 0.0 && !(1e-6..1e21).contains(&value.abs());
+        if exponent { write_exponent(writer, &format!("{value:e}")) } else { write!(writer, "{value}") }
+    }
+
+    fn write_f64<W: io::Write + ?Sized>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        let exponent = value != 0.0 && !(1e-6..1e21).contains(&value.abs());
+        if exponent { write_exponent(writer, &format!("{value:e}")) } else { write!(writer, "{value}") }
+    }
+
     fn write_string_fragment<W: io::Write + ?Sized>(
         &mut self,
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        let special = ['<', '>', '&', '\u{2028}', '\u{2029}'];
         let mut rest = fragment;
-        while let Some(at) = rest.find(special) {
+        while let Some(at) = rest.find(SPECIAL) {
             let (before, from) = rest.split_at(at);
             writer.write_all(before.as_bytes())?;
             let mut chars = from.chars();
@@ -285,5 +315,13 @@ impl Formatter for AsGo {
             rest = chars.as_str();
         }
         writer.write_all(rest.as_bytes())
+    }
+}
+
+/// Go writes the sign of an exponent, always.
+fn write_exponent<W: io::Write + ?Sized>(writer: &mut W, number: &str) -> io::Result<()> {
+    match number.split_once('e') {
+        Some((digits, exponent)) if !exponent.starts_with('-') => write!(writer, "{digits}e+{exponent}"),
+        _ => writer.write_all(number.as_bytes()),
     }
 }

@@ -306,6 +306,7 @@ impl Link {
 
     /// Reads until the connection is at its end; gives the reason.
     fn read(&self, input: &mut Input) -> Error {
+        let mut answered = false;
         loop {
             let message = match self.codec.take(input, Side::Client) {
                 Ok(Some(message)) => message,
@@ -314,6 +315,7 @@ impl Link {
             };
             match message.head {
                 Head::Reply { seq, code } => {
+                    answered = true;
                     let (call, last) = {
                         let mut waiting = self.waiting.lock();
                         (waiting.calls.remove(&seq), waiting.calls.is_empty())
@@ -327,6 +329,8 @@ impl Link {
                 }
                 Head::Refuse { code } => {
                     let (kind, why) = match self.codec {
+                        // Who has been let in may have been executed: it is no refusal.
+                        Codec::Json if answered => (ErrorKind::Lost, json::failure(message.body).1),
                         Codec::Json => json::refusal(message.body),
                         Codec::Postcard => {
                             (ErrorKind::of_code(code), String::from_utf8_lossy(message.body).into_owned())
