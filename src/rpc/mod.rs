@@ -65,6 +65,8 @@ mod client;
 mod codec;
 mod error;
 mod frame;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod json;
 mod outbox;
 mod server;
