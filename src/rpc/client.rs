@@ -271,9 +271,16 @@ impl Shared {
                     match link.attempt(&Ask { method, body, once, each }, limit) {
                         Attempt::Answered(Ok(answer)) => return Ok(answer),
                         Attempt::Answered(Err(e)) => match e.kind() {
-                            // Never begun, and it may go elsewhere.
-                            ErrorKind::Stopping if first || again => e,
-                            ErrorKind::Overloaded if again => e,
+                            // Not begun, at least by this request, and it may go elsewhere.
+                            ErrorKind::Stopping | ErrorKind::Overloaded
+                                if again || (first && e.kind() == ErrorKind::Stopping) =>
+                            {
+                                if e.outcome() == Outcome::Unknown {
+                                    known = Outcome::Unknown;
+                                    memory = Some(link.memory());
+                                }
+                                e
+                            }
                             // An answer that is remembered holds for all attempts.
                             _ if number.is_some() => return Err(e),
                             _ => return Err(e.if_not(known)),

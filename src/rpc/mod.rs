@@ -63,6 +63,11 @@
 
 mod client;
 mod codec;
+#[cfg(feature = "durable")]
+mod durable;
+#[cfg(not(feature = "durable"))]
+#[path = "no_durable.rs"]
+mod durable;
 mod error;
 mod frame;
 #[cfg(fuzzing)]
@@ -73,6 +78,7 @@ mod server;
 mod service;
 mod session;
 mod stub;
+pub mod testing;
 #[cfg(feature = "rustls")]
 mod tls;
 mod transport;
@@ -89,6 +95,10 @@ pub use stub::{text, wire, wire_len};
 #[cfg(feature = "rustls")]
 pub use tls::Tls;
 pub use transport::{Halves, Pipe, Transport, pipe};
+
+/// The database of [`ServerBuilder::durable`], for its types.
+#[cfg(feature = "durable")]
+pub use redb;
 
 /// A number that nobody else has.
 fn random() -> u128 {

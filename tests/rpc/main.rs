@@ -1,7 +1,9 @@
 //! The RPC library as its users meet it: what it does for them, and what bad peers do to it.
 
+mod gone;
 mod limits;
 mod peers;
+mod semantics;
 mod stop;
 mod stub;
 #[cfg(feature = "rustls")]

@@ -9,7 +9,7 @@ use crate::rpc::transport::Halves;
 use crate::sync::{Mutex, OnceLock};
 use crate::task;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 type Connect = Box<dyn Fn() -> io::Result<Halves> + Send + Sync>;
 type Job = Box<dyn FnOnce() + Send>;
@@ -20,6 +20,8 @@ struct Inner {
     connect: Connect,
     manners: Manners,
     state: Mutex<State>,
+    /// Connections that take no more calls, and may have some that wait.
+    left: Mutex<Vec<Weak<Link>>>,
     /// Starts goroutines for plain threads, which can't.
     starter: Sender<Job>,
 }
@@ -52,7 +54,8 @@ impl Dialer {
                 let _started = task::try_spawn(job);
             }
         });
-        Dialer(Arc::new(Inner { connect, manners, state: Mutex::new(State::Idle), starter }))
+        let (state, left) = (Mutex::new(State::Idle), Mutex::new(Vec::new()));
+        Dialer(Arc::new(Inner { connect, manners, state, left, starter }))
     }
 
     /// The connection; if there is none it is made, or waited for.
@@ -68,7 +71,9 @@ impl Dialer {
                     let dial = Arc::new(Dial { done, result: OnceLock::new() });
                     let before = std::mem::replace(&mut *state, State::Dialing(Arc::clone(&dial)));
                     drop(state);
-                    drop(before);
+                    if let State::Up(link) = before {
+                        self.0.leave(&link);
+                    }
                     self.start(Arc::clone(&dial), tx);
                     dial
                 }
@@ -106,10 +111,13 @@ impl Dialer {
         }
     }
 
-    /// No more connections; the one there is ended. False: it was closed before.
+    /// No more connections; those there are ended. False: it was closed before.
     pub(super) fn close(&self) -> bool {
         let before = std::mem::replace(&mut *self.0.state.lock(), State::Closed);
         if let State::Up(link) = &before {
+            link.end(closed());
+        }
+        for link in std::mem::take(&mut *self.0.left.lock()).iter().filter_map(Weak::upgrade) {
             link.end(closed());
         }
         !matches!(before, State::Closed)
@@ -117,6 +125,18 @@ impl Dialer {
 }
 
 impl Inner {
+    /// New calls go elsewhere; those that wait on this connection have their time, unless the client is closed.
+    fn leave(&self, link: &Arc<Link>) {
+        let mut left = self.left.lock();
+        left.retain(|link| link.strong_count() > 0);
+        left.push(Arc::downgrade(link));
+        drop(left);
+        // `close` may have come between.
+        if matches!(&*self.state.lock(), State::Closed) {
+            link.end(closed());
+        }
+    }
+
     /// What has become of a connection that was being made; false: it is not wanted any more, and was ended.
     fn settle(&self, dial: &Arc<Dial>, to: State) -> bool {
         let mut state = self.state.lock();

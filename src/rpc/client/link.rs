@@ -238,8 +238,10 @@ impl Link {
                         return Attempt::Answered(Ok(body));
                     }
                     let failed = self.failure(code, &body);
-                    // Of several requests that the server does not know for one, another may have been executed.
-                    let others = numbers.len() > 1 && ask.once.is_none();
+                    // Of several requests another may have been executed, or yet be, unless the server knows them for one and has
+                    // done with it.
+                    let for_now = matches!(failed.kind(), ErrorKind::Stopping | ErrorKind::Overloaded);
+                    let others = numbers.len() > 1 && (ask.once.is_none() || for_now);
                     return Attempt::Answered(Err(if others {
                         failed.if_not(Outcome::Unknown)
                     } else {
@@ -387,7 +389,9 @@ fn introduce(input: &mut Input, writer: &mut dyn Write, manners: &Manners) -> Re
     let message = match Codec::Postcard.take(input, Side::Client) {
         Ok(Some(message)) => message,
         Ok(None) => return Err(unavailable("the other side has closed the connection instead of a welcome")),
-        Err(Broken::Io(e)) => return Err(unavailable(format!("no welcome came: {e}"))),
+        Err(broken @ (Broken::Io(_) | Broken::Truncated)) => {
+            return Err(unavailable(format!("no welcome came: {broken}")));
+        }
         Err(broken) => return Err(mismatch(format!("the other side speaks something else: {broken}"))),
     };
     match message.head {
@@ -403,6 +407,8 @@ fn introduce(input: &mut Input, writer: &mut dyn Write, manners: &Manners) -> Re
             let text = String::from_utf8_lossy(message.body);
             Err(Error::new(ErrorKind::of_code(code), Outcome::NotExecuted, text))
         }
+        // The network has lost the welcome, or it comes late.
+        Head::Leaving => Err(unavailable("the server is about to stop")),
         head => Err(mismatch(format!("a server does not begin with {head:?}"))),
     }
 }

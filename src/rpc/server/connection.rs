@@ -62,12 +62,11 @@ pub(super) struct Client {
     /// Bytes that it takes in a message.
     pub(super) limit: usize,
     /// Its memory here, if it wants one.
-    pub(super) session: Option<Entered>,
+    session: Option<Arc<Session>>,
 }
 
-/// A session that has one connection more for as long as this lives.
-pub(super) struct Entered {
-    pub(super) session: Arc<Session>,
+/// The session of this client has one connection more for as long as this lives: while it may send calls.
+struct Entered {
     id: u128,
     server: Arc<Shared>,
 }
@@ -102,7 +101,7 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
     line.watch.write_begins();
     writer.write_all(&greeting)?;
     line.watch.write_ends();
-    let Some(client) = client.map_err(refused)? else { return Ok(()) };
+    let Some((client, entered)) = client.map_err(refused)? else { return Ok(()) };
     let connection = Arc::new(Connection {
         outbox: Outbox::new(client.codec),
         client,
@@ -129,6 +128,7 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
     }
     let ended = connection.read(&mut input);
     drop(reading);
+    drop(entered);
     if let Err(Refused(kind, why)) = &ended {
         let head = Head::Refuse { code: *kind as u8 };
         let _closed_before = connection.outbox.append(&head, why.as_bytes(), None, None);
@@ -145,7 +145,7 @@ fn introduce(
     address: &str,
     codec: &mut Codec,
     greeting: &mut Vec<u8>,
-) -> Result<Option<Client>, Refused> {
+) -> Result<Option<(Client, Option<Entered>)>, Refused> {
     let broken = |e: Broken| Refused(kind_of(&e), e.to_string());
     while input.bytes().is_empty() {
         match input.more() {
@@ -182,16 +182,21 @@ fn introduce(
         }
     }
     (server.authorize)(&peer).map_err(|why| Refused(ErrorKind::Unauthorized, why))?;
-    let session = (client_id != 0).then(|| server.sessions.enter(client_id)).flatten();
-    let session = session.map(|session| Entered { session, id: client_id, server: Arc::clone(server) });
+    let session = if client_id == 0 {
+        None
+    } else {
+        let failed = |why| Refused(ErrorKind::Storage, format!("the server's log can't be read: {why}"));
+        server.sessions.enter(client_id).map_err(failed)?
+    };
+    let entered = session.as_ref().map(|_| Entered { id: client_id, server: Arc::clone(server) });
     let welcome = Head::Welcome {
         version: VERSION,
         max_message: server.limits.max_message as u32,
         window: server.limits.per_connection as u32,
-        memory: session.as_ref().map_or(0, |entered| entered.session.memory),
+        memory: session.as_ref().map_or(0, |session| session.memory),
     };
     codec.put(greeting, &welcome, &[], None);
-    Ok(Some(Client { codec: *codec, peer: Arc::new(peer), limit, session }))
+    Ok(Some((Client { codec: *codec, peer: Arc::new(peer), limit, session }, entered)))
 }
 
 fn kind_of(broken: &Broken) -> ErrorKind {
@@ -212,7 +217,7 @@ impl Connection {
                 // Go's clients may say that they will send no more, and wait for answers; ours are gone.
                 Ok(None) if self.client.codec == Codec::Json => return Ok(()),
                 Ok(None) | Err(Broken::Io(_)) => {
-                    // A client whose calls are remembered comes back for the answers.
+                    // A client whose calls are remembered comes back for the answers; see `cancel_forgotten`.
                     for job in self.running().iter().filter(|job| job.memory.is_none()) {
                         job.call.cancel();
                     }
@@ -256,8 +261,8 @@ impl Connection {
         }
         let memory = match (once, &self.client.session) {
             (None, _) => None,
-            (Some(once), Some(entered)) => match entered.session.begin(once, to) {
-                Begin::Run => Some((Arc::clone(&entered.session), once.number)),
+            (Some(once), Some(session)) => match session.begin(once, to) {
+                Begin::Run => Some((Arc::clone(session), once.number)),
                 Begin::Nothing => return,
                 Begin::Answer(answer) => return to().answer(&answer),
                 Begin::Full => {
@@ -275,7 +280,7 @@ impl Connection {
             (timeout > 0).then(|| Instant::now().checked_add(Duration::from_micros(timeout))).flatten();
         let job = Arc::new(Job {
             to: to(),
-            call: Call::new(method, Arc::clone(&self.client.peer), deadline),
+            call: Call::new(method, Arc::clone(&self.client.peer), deadline, self.server.sessions.store()),
             body: message.body.to_vec(),
             memory,
         });
@@ -344,6 +349,13 @@ impl Connection {
     pub(super) fn cancel_all(&self) {
         for job in self.running() {
             job.call.cancel();
+        }
+    }
+
+    /// Ends what was begun for a client that did not come back in time.
+    pub(super) fn cancel_forgotten(&self) {
+        if self.client.session.as_ref().is_some_and(|session| session.is_forgotten()) {
+            self.cancel_all();
         }
     }
 
