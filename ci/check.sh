@@ -68,6 +68,7 @@ step debug    runs     "$counted"           ci/stress.sh 2 debug
 step trouble  runs     "$counted"           ci/stress.sh 5 release --chaos
 step migrate  runs     "$counted"           ci/stress.sh 5 release --chaos --migrate
 step chaos    runs     "$counted"           ci/chaos.sh
+step fuzz     checks   "$counted"           ci/fuzz.sh
 step example  checks   "$counted"           ci/wordcount.sh
 
 echo "$ran steps, $((SECONDS - began)) s"

@@ -200,8 +200,10 @@ pub(super) fn frame(input: &mut Input) -> Result<Option<Range<usize>>, Broken> {
         let have = input.bytes();
         if let Some((length, rest)) = have.split_first_chunk::<LENGTH>() {
             let bytes = u32::from_be_bytes(*length) as usize;
-            if bytes > input.limit {
-                return Err(Broken::TooLarge { bytes, limit: input.limit });
+            // ci/fuzz.sh plants a mistake, which must be found.
+            let limit = if cfg!(sixtyone_planted = "frame") { LONGEST } else { input.limit };
+            if bytes > limit {
+                return Err(Broken::TooLarge { bytes, limit });
             }
             if rest.len() >= bytes {
                 let range = input.take(LENGTH + bytes);

@@ -70,6 +70,8 @@ mod durable;
 mod durable;
 mod error;
 mod frame;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod json;
 mod outbox;
 mod server;

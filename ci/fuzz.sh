@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Fuzzes what reads messages of peers (fuzz/), by libFuzzer, which needs no nightly compiler this way; and shows that it finds
+# something: two mistakes are planted, one for each codec, and must be found.
+#
+#   ci/fuzz.sh           60 s for each of the two
+#   ci/fuzz.sh 3600      an hour each
+#   cargo fuzz run frames    the same by cargo-fuzz, with AddressSanitizer (nightly)
+#
+# Exit status: 1 an input fails, and is printed; 2 it could not be built, or a planted mistake was not found.
+set -euo pipefail
+cd "$(dirname "$0")/../fuzz"
+
+seconds=${1:-60}
+[[ $seconds =~ ^[0-9]+$ && $seconds -gt 0 ]] || { echo "fuzz.sh: how many seconds? '$seconds' proves nothing"; exit 2; }
+# Of a planted mistake; it takes a few seconds.
+patience=60
+target=$(rustc -vV | sed -n 's/^host: //p')
+directory=${CARGO_TARGET_DIR:-target}/fuzz
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# What cargo-fuzz sets, without a sanitizer. With --target, so that build scripts are not meant.
+coverage="-Cpasses=sancov-module -Ccodegen-units=1"
+for option in level=4 inline-8bit-counters pc-table trace-compares; do
+    coverage+=" -Cllvm-args=-sanitizer-coverage-$option"
+done
+# build NAME CFG...: the programs, in a directory of that name.
+build() {
+    RUSTFLAGS="--cfg fuzzing $coverage ${*:2}" CARGO_TARGET_DIR="$directory-$1" \
+        cargo build -q --release --target "$target" >"$work/log" 2>&1 || { cat "$work/log"; exit 2; }
+}
+# fuzz PROGRAMS CODEC SECONDS: with the corpus of the tree; what is new goes to a temporary one.
+fuzz() {
+    mkdir -p "$work/$2"
+    "$directory-$1/$target/release/$2" -max_total_time="$3" -max_len=4096 -rss_limit_mb=1024 -timeout=10 \
+        -artifact_prefix="$work/" -print_final_stats=1 "$work/$2" "corpus/$2" >"$work/log" 2>&1
+}
+
+passed=0
+build plain
+for codec in frames json; do
+    if ! fuzz plain "$codec" "$seconds"; then
+        grep -vE '^#[0-9]' "$work/log" | tail -n 60
+        echo "fuzz.sh: $codec FAILED"
+        exit 1
+    fi
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
+    covered=$(sed -nE 's/^#[0-9]+.* cov: ([0-9]+) .*/\1/p' "$work/log" | tail -n 1)
+    echo "fuzz.sh: $codec: $runs inputs in $seconds s, $covered places covered"
+    [ "${runs:-0}" -ge 1000 ] || { echo "fuzz.sh: that is too few"; exit 2; }
+    passed=$((passed + 1))
+done
+build planted '--cfg sixtyone_planted="frame" --cfg sixtyone_planted="json"'
+for mistake in frame json; do
+    codec=${mistake/%frame/frames}
+    begun=$SECONDS
+    if fuzz planted "$codec" "$patience"; then
+        echo "fuzz.sh: the mistake planted in $mistake was not found in $patience s"
+        exit 2
+    fi
+    # It must be that one, and no other.
+    case $mistake in
+        frame) says='a body of [0-9]+ bytes|an allocation of [0-9]+ bytes' ;;
+        json) says='an id that is none of ours' ;;
+    esac
+    grep -qE "$says" "$work/log" || { tail -n 40 "$work/log"; echo "fuzz.sh: another mistake than the planted one"; exit 2; }
+    echo "fuzz.sh: the mistake planted in $mistake was found after $((SECONDS - begun)) s"
+    passed=$((passed + 1))
+done
+echo "$passed passed, 0 failed"

@@ -1,0 +1,6 @@
+//! Messages in frames, as clients and servers read them.
+#![no_main]
+
+mod stream;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| stream::try_all(sixtyone::rpc::Codec::Postcard, data));
