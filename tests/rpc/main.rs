@@ -1,4 +1,5 @@
 //! What the RPC library promises, one module per promise.
 
+mod faulty_net;
 mod gone;
 mod semantics;
