@@ -39,9 +39,9 @@ tests='s/^test result: ok\. ([0-9]+) passed.*/\1/p'
 counted='s/^([0-9]+) passed, 0 failed$/\1/p'
 
 formatted() { cargo fmt --check && git ls-files '*.rs' | wc -l; }
-linted() { cargo clippy --all-targets --message-format short -- -D warnings && git ls-files '*.rs' | wc -l; }
+linted() { cargo clippy --all-targets --features rustls --message-format short -- -D warnings && git ls-files '*.rs' | wc -l; }
 documented() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items 2>&1 && git ls-files 'src/*.rs' | wc -l
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --features rustls 2>&1 && git ls-files 'src/*.rs' | wc -l
 }
 # What an optimising compiler can break: thread-locals, stacks, races and their full number of rounds, traces.
 released() {
@@ -59,6 +59,7 @@ step format   files    '$s/^([0-9]+)$/\1/p' formatted
 step clippy   files    '$s/^([0-9]+)$/\1/p' linted
 step docs     files    '$s/^([0-9]+)$/\1/p' documented
 step tests    tests    "$tests"             with_named "" readme_tests
+step tls      tests    "$tests"             cargo test --features rustls --test rpc tls::
 step release  tests    "$tests"             with_named --procs released
 step loom     models   "$counted"           ci/loom.sh
 step mutants  mutants  "$counted"           ci/mutants.sh --part "$(($(git rev-list --count HEAD) % 8))/8"

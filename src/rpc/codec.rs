@@ -66,6 +66,8 @@ pub(super) enum Head<'a> {
     Pong,
     /// Server: begin no more calls here, I am about to stop.
     Leaving,
+    /// Server: all that I have begun is answered, and nothing else will be begun. What was begun has a number below this one.
+    Left { begun: u64 },
 }
 
 /// What makes a call one that is executed once: its number among the client's, and the lowest number that the client still

@@ -83,6 +83,8 @@ kinds! {
     Decode = 17,
     /// The codec, or the server, does not know what was asked for.
     Unsupported = 18,
+    /// The server's durable log failed: see its disk. What the call wrote there may be kept or not.
+    Storage = 19,
 }
 
 impl Error {
@@ -96,6 +98,7 @@ impl Error {
             ErrorKind::Application | ErrorKind::Panicked | ErrorKind::Encode | ErrorKind::TooLarge => {
                 Outcome::Executed
             }
+            ErrorKind::Storage => Outcome::Unknown,
             _ => Outcome::NotExecuted,
         };
         Error { kind: failure.kind, outcome, message: failure.text }

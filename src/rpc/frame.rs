@@ -19,6 +19,8 @@ pub(super) const LONGEST: usize = (1 << 26) - 1;
 const LENGTH: usize = 4;
 /// What a connection keeps for reading while little comes, bytes.
 const KEPT: usize = 4096;
+/// How long who ends a connection gives the other side for taking the last words.
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 /// What it may keep when much has come.
 const KEPT_AT_MOST: usize = 64 << 10;
 
@@ -178,6 +180,10 @@ impl Input {
             match self.reader.read(&mut self.buf[self.to..]) {
                 Ok(n) => {
                     self.to += n;
+                    if !self.watch.has_heard() {
+                        // Who says nothing at first has not begun a message yet.
+                        self.watch.partial.store(self.watch.now(), Ordering::Relaxed);
+                    }
                     self.watch.heard.store(self.watch.now(), Ordering::Relaxed);
                     return Ok(n > 0);
                 }

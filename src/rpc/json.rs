@@ -69,7 +69,8 @@ impl Marshal for Json {
             | Head::Cancel { .. }
             | Head::Ping
             | Head::Pong
-            | Head::Leaving => {}
+            | Head::Leaving
+            | Head::Left { .. } => {}
         }
     }
 
@@ -252,6 +253,14 @@ pub(super) fn failure(body: &[u8]) -> (ErrorKind, String) {
     } else {
         ErrorKind::Application
     };
+    (kind, text)
+}
+
+/// The reason of a server of ours that lets nobody in: the same, but nothing else is refused.
+pub(super) fn refusal(body: &[u8]) -> (ErrorKind, String) {
+    let (_, text) = failure(body);
+    let kind =
+        if text.starts_with("this server speaks ") { ErrorKind::Mismatch } else { ErrorKind::Unauthorized };
     (kind, text)
 }
 

@@ -63,6 +63,11 @@
 
 mod client;
 mod codec;
+#[cfg(feature = "durable")]
+mod durable;
+#[cfg(not(feature = "durable"))]
+#[path = "no_durable.rs"]
+mod durable;
 mod error;
 mod frame;
 mod json;
@@ -72,6 +77,8 @@ mod service;
 mod session;
 mod stub;
 pub mod testing;
+#[cfg(feature = "rustls")]
+mod tls;
 mod transport;
 
 #[doc(inline)]
@@ -83,7 +90,13 @@ pub use server::{Listener, Server, ServerBuilder};
 pub use service::{Call, MethodMetrics, Peer, Service};
 #[doc(hidden)]
 pub use stub::{text, wire, wire_len};
+#[cfg(feature = "rustls")]
+pub use tls::Tls;
 pub use transport::{Halves, Pipe, Transport, pipe};
+
+/// The database of [`ServerBuilder::durable`], for its types.
+#[cfg(feature = "durable")]
+pub use redb;
 
 /// A number that nobody else has.
 fn random() -> u128 {

@@ -17,6 +17,7 @@ mod job;
 pub(super) use job::ReplyTo;
 
 use super::codec::Codec;
+use super::durable::Store;
 use super::frame::LONGEST;
 use super::service::{Method, MethodMetrics, Peer, Service};
 use super::session::Sessions;
@@ -151,6 +152,7 @@ pub struct ServerBuilder {
     authorize: Authorize,
     sessions: usize,
     remember: Duration,
+    store: Option<Arc<Store>>,
 }
 
 impl Server {
@@ -169,6 +171,7 @@ impl Server {
             authorize: Box::new(|_| Ok(())),
             sessions: 65_536,
             remember: Duration::from_secs(600),
+            store: None,
         }
     }
 
@@ -340,6 +343,22 @@ impl ServerBuilder {
         self
     }
 
+    /// Remembers calls in a database, so that a server that is started anew with it goes on where the one before it, which may have been
+    /// killed at any moment, has left off: clients that ask for exactly-once get it across that, too.
+    ///
+    /// *What is promised*: a call that a client makes exactly once, and whose effect is made by [`Call::transaction`](super::Call::transaction), has
+    /// its effect once if the client gets an answer that is no error, and not at all if it gets the method's error. No answer is sent before
+    /// it is on disk. *What is not*: other effects of a method (a file, another server) may happen again, when a server was killed after
+    /// them and before the answer was on disk. And if the database is lost, or the client, what is known is lost with it.
+    ///
+    /// The database may have other tables, those that the methods write among them; their names must not begin with `sixtyone.`. Who writes
+    /// to it outside of calls should do so within [`runtime::blocking`](crate::runtime::blocking).
+    #[cfg(feature = "durable")]
+    pub fn durable(mut self, database: impl Into<Arc<redb::Database>>) -> ServerBuilder {
+        self.store = Some(Arc::new(Store::new(database.into())));
+        self
+    }
+
     /// The server.
     ///
     /// # Panics
@@ -363,7 +382,7 @@ impl ServerBuilder {
             limits: self.limits,
             codec: self.codec,
             authorize: self.authorize,
-            sessions: Sessions::new(self.sessions, self.remember),
+            sessions: Sessions::new(self.sessions, self.remember, self.store),
             slots: Semaphore::new(self.in_total),
             open: Mutex::new(Open::default()),
             left: Condvar::new(),

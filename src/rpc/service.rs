@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::codec::Codec;
+use super::durable::{Store, Writing};
 use super::error::{ErrorKind, Failure};
-use crate::sync::{Context, OnceLock};
+use super::session::Log;
+use crate::sync::{Context, Mutex, OnceLock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -169,11 +171,71 @@ pub struct Call {
     pub(super) deadline: Option<Instant>,
     canceled: AtomicBool,
     context: OnceLock<Context>,
+    store: Option<Arc<Store>>,
+    /// What it writes, if it has begun to.
+    writing: Mutex<Option<Writing>>,
 }
 
 impl Call {
-    pub(super) fn new(method: Arc<Method>, peer: Arc<Peer>, deadline: Option<Instant>) -> Call {
-        Call { method, peer, deadline, canceled: AtomicBool::new(false), context: OnceLock::new() }
+    pub(super) fn new(
+        method: Arc<Method>,
+        peer: Arc<Peer>,
+        deadline: Option<Instant>,
+        store: Option<Arc<Store>>,
+    ) -> Call {
+        Call {
+            method,
+            peer,
+            deadline,
+            canceled: AtomicBool::new(false),
+            context: OnceLock::new(),
+            store,
+            writing: Mutex::new(None),
+        }
+    }
+
+    /// Writes into the database of a [durable](super::ServerBuilder::durable) server, in the transaction that will keep the call's answer,
+    /// too: after a crash both are there or neither is. It may be called several times; the transaction is committed when the
+    /// method has returned, and dropped if that returns an error or panics.
+    ///
+    /// There is one such transaction at a time. Others wait from the first use until the method has ended: be quick, and wait for nobody who
+    /// may want one.
+    ///
+    /// # Errors
+    /// [`Storage`](ErrorKind::Storage) if the database can't, [`Unsupported`](ErrorKind::Unsupported) if the server has none.
+    #[cfg(feature = "durable")]
+    pub fn transaction<R>(
+        &self,
+        write: impl FnOnce(&redb::WriteTransaction) -> R,
+    ) -> Result<R, super::Error> {
+        use super::error::{Error, Outcome};
+        let Some(store) = &self.store else {
+            let what = "this server has no durable log";
+            return Err(Error::new(ErrorKind::Unsupported, Outcome::NotExecuted, what));
+        };
+        let mut writing = self.writing.lock();
+        if writing.is_none() {
+            let begun = store.begin().map_err(|e| Error::new(ErrorKind::Storage, Outcome::NotExecuted, e))?;
+            *writing = Some(begun);
+        }
+        let writing = writing.as_ref().expect("begun just now");
+        Ok(write(writing.transaction()))
+    }
+
+    /// The method has ended: what it has written is kept if it is to have effect; `log` says where its answer is to be kept.
+    pub(super) fn keep(
+        &self,
+        log: Option<Log>,
+        result: Result<Vec<u8>, Failure>,
+        effect: bool,
+    ) -> Result<Vec<u8>, Failure> {
+        match &self.store {
+            None => result,
+            Some(store) => {
+                let writing = self.writing.lock().take();
+                store.end(writing, log, result, effect)
+            }
+        }
     }
 
     /// The wire name that was called.

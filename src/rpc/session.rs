@@ -17,11 +17,13 @@
 #![forbid(unsafe_code)]
 
 use super::codec::Once;
+use super::durable::{Loaded, Store};
 use super::error::Failure;
 use super::random;
 use super::server::ReplyTo;
 use crate::sync::Mutex;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -32,7 +34,18 @@ pub(super) const WINDOW: u64 = 4096;
 /// How a call has ended.
 pub(super) type Answer = Arc<Result<Vec<u8>, Failure>>;
 
+/// What a durable log writes of a call.
+#[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is written"))]
+pub(super) struct Log {
+    pub(super) client: u128,
+    pub(super) memory: u128,
+    pub(super) number: u64,
+    /// The numbers below which the client needs nothing any more, as far as there may be answers.
+    pub(super) old: Range<u64>,
+}
+
 pub(super) struct Session {
+    client: u128,
     /// What tells this memory from others.
     pub(super) memory: u128,
     calls: Mutex<Calls>,
@@ -43,6 +56,8 @@ pub(super) struct Session {
 struct Calls {
     low: u64,
     known: BTreeMap<u64, Call>,
+    /// A durable log has no answers below; None: it has none at all.
+    logged: Option<u64>,
 }
 
 enum Call {
@@ -64,14 +79,24 @@ pub(super) enum Begin {
 }
 
 impl Session {
-    fn new(memory: u128) -> Session {
-        let calls = Mutex::new(Calls { low: 0, known: BTreeMap::new() });
-        Session { memory, calls, forgotten: AtomicBool::new(false) }
+    fn new(client: u128, loaded: Loaded) -> Session {
+        let logged = loaded.answers.first().map(|(number, _)| *number);
+        let known = loaded.answers.into_iter().map(|(number, answer)| (number, Call::Done(answer))).collect();
+        let calls = Calls { low: loaded.low, known, logged };
+        Session { client, memory: loaded.memory, calls: Mutex::new(calls), forgotten: AtomicBool::new(false) }
     }
 
     /// Whether nobody will ask for an answer any more.
     pub(super) fn is_forgotten(&self) -> bool {
         self.forgotten.load(Ordering::Relaxed)
+    }
+
+    /// What a durable log is to write of a call.
+    pub(super) fn log(&self, number: u64) -> Log {
+        let mut calls = self.calls.lock();
+        let low = calls.low;
+        let from = calls.logged.replace(low).unwrap_or(low);
+        Log { client: self.client, memory: self.memory, number, old: from.min(low)..low }
     }
 
     /// A call has come.
@@ -132,6 +157,10 @@ pub(super) struct Sessions {
     all: Mutex<HashMap<u128, Entry>>,
     most: usize,
     kept: Duration,
+    /// Where they survive the server.
+    store: Option<Arc<Store>>,
+    /// When that was last told who is here.
+    told: Mutex<Option<Instant>>,
 }
 
 struct Entry {
@@ -144,23 +173,42 @@ struct Entry {
 
 impl Sessions {
     /// At most so many, each kept for so long without a connection.
-    pub(super) fn new(most: usize, kept: Duration) -> Sessions {
-        Sessions { all: Mutex::new(HashMap::new()), most, kept }
+    pub(super) fn new(most: usize, kept: Duration, store: Option<Arc<Store>>) -> Sessions {
+        Sessions { all: Mutex::new(HashMap::new()), most, kept, store, told: Mutex::new(None) }
     }
 
-    /// A client has connected. None: there are too many.
-    pub(super) fn enter(&self, client: u128) -> Option<Arc<Session>> {
+    pub(super) fn store(&self) -> Option<Arc<Store>> {
+        self.store.clone()
+    }
+
+    /// A client has connected. None: there are too many. The error is that of the durable log.
+    pub(super) fn enter(&self, client: u128) -> Result<Option<Arc<Session>>, String> {
+        let loaded = {
+            let mut all = self.all.lock();
+            if let Some(entry) = all.get_mut(&client) {
+                entry.users += 1;
+                return Ok(Some(Arc::clone(&entry.session)));
+            }
+            if all.len() >= self.most {
+                return Ok(None);
+            }
+            match &self.store {
+                None => Loaded { memory: random(), low: 0, answers: Vec::new() },
+                Some(store) => {
+                    let store = Arc::clone(store);
+                    drop(all);
+                    store.load(client)?
+                }
+            }
+        };
         let mut all = self.all.lock();
-        if all.len() >= self.most && !all.contains_key(&client) {
-            return None;
-        }
         let entry = all.entry(client).or_insert_with(|| Entry {
-            session: Arc::new(Session::new(random())),
+            session: Arc::new(Session::new(client, loaded)),
             users: 0,
             left: Instant::now(),
         });
         entry.users += 1;
-        Some(Arc::clone(&entry.session))
+        Ok(Some(Arc::clone(&entry.session)))
     }
 
     /// A connection of a client has ended.
@@ -184,9 +232,30 @@ impl Sessions {
             .map(|(&client, _)| client)
             .collect();
         let forgotten: Vec<_> = old.iter().filter_map(|client| all.remove(client)).collect();
+        let here: Vec<u128> = all.keys().copied().collect();
         drop(all);
         for entry in forgotten {
             entry.session.forgotten.store(true, Ordering::Relaxed);
+        }
+        if let Some(store) = &self.store {
+            self.tell(store, &here, old);
+        }
+    }
+
+    /// Tells the durable log who is here and who is forgotten. What it can't do now it is told again.
+    fn tell(&self, store: &Arc<Store>, here: &[u128], mut gone: Vec<u128>) {
+        let mut told = self.told.lock();
+        let due = told.is_none_or(|told| told.elapsed() > self.kept / 4);
+        if due {
+            gone.extend(
+                store.old(self.kept).unwrap_or_default().iter().filter(|client| !here.contains(client)),
+            );
+            *told = Some(Instant::now());
+        }
+        drop(told);
+        if due || !gone.is_empty() {
+            let here = if due { here } else { &[] };
+            let _told_again_later = store.touch(here, &gone);
         }
     }
 }

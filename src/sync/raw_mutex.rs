@@ -56,7 +56,7 @@ const STARVING_AFTER: Duration = Duration::from_millis(1);
 /// Rounds of [`PAUSES`] that a newcomer, or a waiter just woken, looks on before it queues: Go's active spinning, but with few
 /// looks far apart (Go: four rounds of 30), since each takes the line from the one at work: 44 ns a round so, 39 with these
 /// (8 goroutines on 2 Ps). (One of one in a model.)
-const SPINS: u32 = if REAL { 2 } else { 1 };
+pub(super) const SPINS: u32 = if REAL { 2 } else { 1 };
 const PAUSES: u32 = if REAL { 100 } else { 1 };
 
 /// In a waiter's frame: the mutex's, and that of what it needs the mutex for.
@@ -193,7 +193,7 @@ impl RawMutex {
                     awake =
                         self.state.compare_exchange(state, new, Ordering::Relaxed, Ordering::Relaxed).is_ok();
                 }
-                (0..PAUSES).for_each(|_| pause());
+                pause_often();
                 state = self.state.load(Ordering::Relaxed);
                 continue;
             }
@@ -332,6 +332,11 @@ impl RawMutex {
             ready(who);
         }
     }
+}
+
+/// Between two looks of one that spins.
+pub(super) fn pause_often() {
+    (0..PAUSES).for_each(|_| pause());
 }
 
 /// Whether who has left a mutex in this state has to see to those who wait: there are some, and neither a new holder nor one

@@ -18,16 +18,19 @@
 //!
 //! A writer that gives up while readers are inside, or dies with its runtime, unlocks what it had not got yet; nobody sees a
 //! difference. A reader that gives up takes its node off the queue; QUEUED may be left, and costs the writer a look.
+//!
+//! Before it waits, or bars readers, each side looks again a few times, far apart, as in [`RawMutex`], if it has nothing else to
+//! do: meanwhile the other P works with the cache line to itself (2 Ps, a tenth writes: 18 -> 13 ns an access).
 #![expect(unsafe_code, reason = "nodes that lie in the waiters' frames")]
 
-use super::raw_mutex::RawMutex;
+use super::raw_mutex::{RawMutex, SPINS, pause_often};
 use crate::g::ticket::Wake;
 use crate::g::waiter::Waiter;
 use crate::g::waitq::WaitQueue;
 use crate::g::{Heir, WaitReason};
 use crate::prim::atomic::{AtomicUsize, Ordering};
 use crate::prim::{Lock, Rank, const_fn};
-use crate::sched::park::{READY_BATCH, claim_batch, me, park_or_inherit, ready, ready_all};
+use crate::sched::park::{READY_BATCH, claim_batch, may_spin, me, park_or_inherit, ready, ready_all};
 use crate::sys::clock::Deadline;
 use std::ptr::NonNull;
 use std::time::Duration;
@@ -87,6 +90,15 @@ impl RawRwLock {
 
     #[cold]
     fn read_contended(&self, until: Deadline) -> bool {
+        for _ in 0..SPINS {
+            if !may_spin() {
+                break;
+            }
+            pause_often();
+            if self.try_read() {
+                return true;
+            }
+        }
         loop {
             if until.has_passed() {
                 return self.try_read();
@@ -149,8 +161,25 @@ impl RawRwLock {
     pub(super) fn write(&self) {
         self.writers.lock();
         if !self.enter_alone() {
-            self.wait_for_readers(Deadline::NEVER);
+            self.write_contended();
         }
+    }
+
+    #[cold]
+    fn write_contended(&self) {
+        for _ in 0..SPINS {
+            if !may_spin() {
+                break;
+            }
+            // Not with `writers` locked: another writer would spin for that as we spin here, and nobody work.
+            self.writers.unlock();
+            pause_often();
+            self.writers.lock();
+            if self.enter_alone() {
+                return;
+            }
+        }
+        self.wait_for_readers(Deadline::NEVER);
     }
 
     /// False: the time has passed first.

@@ -1,5 +1,13 @@
-//! What the RPC library promises, one module per promise.
+//! The RPC library as its users meet it: what it does for them, and what bad peers do to it.
 
 mod faulty_net;
 mod gone;
+mod limits;
+mod peers;
 mod semantics;
+mod stop;
+mod stub;
+#[cfg(feature = "rustls")]
+mod tls;
+mod transport;
+mod util;

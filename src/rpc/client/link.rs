@@ -18,7 +18,7 @@ use crate::task;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,8 @@ pub(super) struct Link {
     window: Semaphore,
     welcome: Welcome,
     leaving: AtomicBool,
+    /// The server has begun no call with this number or one above.
+    begun: AtomicU64,
     /// Closed when it is at its end.
     ended: Sender<()>,
 }
@@ -134,6 +136,7 @@ impl Link {
             window: Semaphore::new(welcome.window),
             welcome,
             leaving: AtomicBool::new(false),
+            begun: AtomicU64::new(u64::MAX),
             ended,
         });
         link.spawn_all(input, writer, end, manners).map_err(|e| {
@@ -204,7 +207,7 @@ impl Link {
         let mut numbers = Vec::new();
         let mut place = None;
         loop {
-            let Some(seq) = self.enter(&tx) else { return self.gone(place) };
+            let Some(seq) = self.enter(&tx) else { return self.gone(place, &numbers) };
             numbers.push(seq);
             let head = Head::Request {
                 seq,
@@ -220,7 +223,7 @@ impl Link {
             });
             match appended {
                 Ok(Ok(at)) => _ = place.get_or_insert(at),
-                Ok(Err(_)) => return self.gone(place),
+                Ok(Err(_)) => return self.gone(place, &numbers),
                 Err(e) => {
                     self.leave(&numbers);
                     return Attempt::Over(if place.is_some() { e.unknown() } else { e });
@@ -245,7 +248,7 @@ impl Link {
                         failed
                     }));
                 }
-                Waited::Got(Got::Dead) | Waited::Closed => return self.gone(place),
+                Waited::Got(Got::Dead) | Waited::Closed => return self.gone(place, &numbers),
                 Waited::Moment => {}
                 Waited::Over => {
                     self.leave(&numbers);
@@ -283,11 +286,18 @@ impl Link {
         Error::answered(Failure { kind, text })
     }
 
-    /// What an attempt comes to, of which the first message has this place in the stream, when the connection has ended.
-    fn gone(&self, place: Option<u64>) -> Attempt {
+    /// What an attempt comes to, of which the first message has this place in the stream, and the messages these numbers, when the
+    /// connection has ended.
+    fn gone(&self, place: Option<u64>, numbers: &[u64]) -> Attempt {
         let why = self.waiting.lock().dead.clone();
         let why = why.unwrap_or_else(|| self.lost("it was closed"));
-        if place.is_some_and(|at| self.outbox.handed(at)) {
+        if self.codec == Codec::Json && matches!(why.kind(), ErrorKind::Mismatch | ErrorKind::Unauthorized) {
+            // It was not let in, and learns of it only now.
+            return Attempt::Over(why);
+        }
+        let begun = self.begun.load(Ordering::Relaxed);
+        let may_be_begun = numbers.first().is_some_and(|&first| first < begun);
+        if may_be_begun && place.is_some_and(|at| self.outbox.handed(at)) {
             Attempt::Lost(why.unknown())
         } else {
             Attempt::Unsent(why)
@@ -316,15 +326,24 @@ impl Link {
                     }
                 }
                 Head::Refuse { code } => {
-                    let why = self.failure(code, message.body);
-                    let what = format!("{} has ended the connection: {}", self.peer, why.message());
-                    return Error::new(why.kind(), Outcome::NotExecuted, what);
+                    let (kind, why) = match self.codec {
+                        Codec::Json => json::refusal(message.body),
+                        Codec::Postcard => {
+                            (ErrorKind::of_code(code), String::from_utf8_lossy(message.body).into_owned())
+                        }
+                    };
+                    let what = format!("{} has ended the connection: {why}", self.peer);
+                    return Error::new(kind, Outcome::NotExecuted, what);
                 }
                 Head::Leaving => {
                     self.leaving.store(true, Ordering::Relaxed);
                     if self.waiting.lock().calls.is_empty() {
                         return self.lost("the server is about to stop");
                     }
+                }
+                Head::Left { begun } => {
+                    self.begun.store(begun, Ordering::Relaxed);
+                    return self.lost("the server has stopped");
                 }
                 // A welcome may be repeated by the network.
                 Head::Pong | Head::Welcome { .. } => {}

@@ -7,15 +7,18 @@
 //! 3. *End*: when the stream has ended, as when the server stops, what was begun is answered before the connection is closed. A
 //!    stream that broke cancels what was begun. (Of a framed one the end is a break: a client of ours sends nothing more only when it is
 //!    gone.)
+//! 4. *Stop*: when all that was begun is answered the client is told so ([`Head::Left`]), and the writing half ends. Reading goes on for a
+//!    while: a socket that is closed with something unread is reset, and what was on its way to the client may be lost.
 //!
 //! Within a connection no request is begun twice, whatever the network does to frames: its number has been [seen](Seen).
 #![forbid(unsafe_code)]
 
 use super::Shared;
 use super::job::{Job, ReplyTo};
+use crate::chan;
 use crate::rpc::codec::{Codec, Head, MAGIC, Message, Side, VERSION};
 use crate::rpc::error::{ErrorKind, Failure};
-use crate::rpc::frame::{Broken, Input, Watch};
+use crate::rpc::frame::{Broken, Input, LINGER, Watch};
 use crate::rpc::outbox::Outbox;
 use crate::rpc::service::{Call, Peer};
 use crate::rpc::session::{Begin, Session};
@@ -48,6 +51,8 @@ struct Calls {
     running: HashMap<u64, Arc<Job>>,
     /// No more are begun.
     closed: bool,
+    /// All that were begun have numbers below this one.
+    begun: u64,
 }
 
 /// A client that was let in.
@@ -102,15 +107,19 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
         client,
         line: Arc::clone(&line),
         slots: Semaphore::new(server.limits.per_connection),
-        calls: Mutex::new(Calls { running: HashMap::new(), closed: false }),
+        calls: Mutex::new(Calls { running: HashMap::new(), closed: false, begun: 0 }),
         ended: Condvar::new(),
         server: Arc::clone(server),
     });
+    let (reading, read) = chan::unbuffered::<()>();
     let writing = {
         let connection = Arc::clone(&connection);
         task::Builder::new().name("rpc server's writer").spawn(move || {
-            // All is written, or nothing more can be.
-            let _broken = connection.outbox.write_all(writer, &connection.line.watch);
+            // All is written, or nothing more can be. Go's clients do not hang up when we have.
+            let written = connection.outbox.write_all(writer, &connection.line.watch);
+            if written.is_ok() && connection.client.codec == Codec::Postcard {
+                let _ended_or_late = read.recv_timeout(LINGER);
+            }
             (connection.line.hangup)();
         })?
     };
@@ -118,7 +127,7 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
         connection.leave();
     }
     let ended = connection.read(&mut input);
-    drop(entered);
+    drop((entered, reading));
     if let Err(Refused(kind, why)) = &ended {
         let head = Head::Refuse { code: *kind as u8 };
         let _closed_before = connection.outbox.append(&head, why.as_bytes(), None, None);
@@ -172,7 +181,12 @@ fn introduce(
         }
     }
     (server.authorize)(&peer).map_err(|why| Refused(ErrorKind::Unauthorized, why))?;
-    let session = (client_id != 0).then(|| server.sessions.enter(client_id)).flatten();
+    let session = if client_id == 0 {
+        None
+    } else {
+        let failed = |why| Refused(ErrorKind::Storage, format!("the server's log can't be read: {why}"));
+        server.sessions.enter(client_id).map_err(failed)?
+    };
     let entered = session.as_ref().map(|_| Entered { id: client_id, server: Arc::clone(server) });
     let welcome = Head::Welcome {
         version: VERSION,
@@ -265,7 +279,7 @@ impl Connection {
             (timeout > 0).then(|| Instant::now().checked_add(Duration::from_micros(timeout))).flatten();
         let job = Arc::new(Job {
             to: to(),
-            call: Call::new(method, Arc::clone(&self.client.peer), deadline),
+            call: Call::new(method, Arc::clone(&self.client.peer), deadline, self.server.sessions.store()),
             body: message.body.to_vec(),
             memory,
         });
@@ -274,6 +288,7 @@ impl Connection {
             let mut calls = self.calls.lock();
             if !calls.closed {
                 calls.running.insert(seq, Arc::clone(&job));
+                calls.begun = calls.begun.max(seq.saturating_add(1));
             }
             !calls.closed
         };
@@ -317,12 +332,14 @@ impl Connection {
         self.outbox.close();
     }
 
-    /// As [`finish`](Connection::finish), if it takes no longer than this; else nothing is done.
+    /// As [`finish`](Connection::finish) because we stop, if it takes no longer than this; else nothing is done.
     pub(super) fn finish_within(&self, time: Duration) {
         let mut calls = self.calls.lock();
         let waited = self.ended.wait_timeout_while(&mut calls, time, |calls| !calls.running.is_empty());
+        let begun = calls.begun;
         drop(calls);
         if !waited.timed_out() {
+            self.outbox.append_if_room(&Head::Left { begun });
             self.outbox.close();
         }
     }
@@ -360,6 +377,10 @@ const SEEN: usize = 16_384;
 impl Seen {
     /// Whether this one comes for the first time.
     fn first(&mut self, seq: u64) -> bool {
+        if seq == u64::MAX {
+            // No client gets that far, and nothing is above it.
+            return false;
+        }
         if seq == self.low && self.above.is_empty() {
             self.low += 1;
             return true;

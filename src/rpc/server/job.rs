@@ -68,12 +68,17 @@ impl Job {
             (method.handler)(&self.call, self.to.connection.client.codec, &self.body)
         }));
         drop(permit);
-        let result = self.fits(outcome.unwrap_or_else(|payload| {
+        let result = outcome.unwrap_or_else(|payload| {
             let text = format!("{} panicked: {}", method.name, text_of(payload.as_ref()));
-            // A payload's drop may panic in its turn.
-            let _dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+            // A payload's drop may panic in its turn, and so may the drop of that: it is left where it is.
+            if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                std::mem::forget(another);
+            }
             Err(Failure::new(ErrorKind::Panicked, text))
-        }));
+        });
+        let effect = result.is_ok();
+        let log = self.memory.as_ref().map(|(session, number)| session.log(*number));
+        let result = self.call.keep(log, self.fits(result), effect);
         method.counters.ends(&result);
         match &self.memory {
             None => self.to.answer(&result),

@@ -1,0 +1,249 @@
+//! Bounds: of messages, of calls at once, of time.
+
+use crate::util::*;
+use sixtyone::net::TcpStream;
+use sixtyone::rpc::{Client, Codec, ErrorKind, Outcome};
+use sixtyone::spawn;
+use sixtyone::time::sleep;
+use std::borrow::Cow;
+use std::io::Write;
+use std::sync::atomic::Ordering;
+
+#[test]
+fn a_message_that_is_too_long_is_one_calls_error() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server.max_message(10_000));
+        let bystander = Bystander::start(&kit);
+        let client = Client::builder().max_message(5_000).connect(kit.address).unwrap();
+        // Found before it is sent: the connection lives on.
+        assert_eq!(failed(echo(&client, &[0; 10_000])), (ErrorKind::TooLarge, Outcome::NotExecuted));
+        // Both limits of answers, the client's and the server's own.
+        let many = |n: usize| client.call::<usize, String>("T.Many", &n);
+        assert_eq!(failed(many(5_001)), (ErrorKind::TooLarge, Outcome::Executed));
+        assert_eq!(many(4_900).map(|text| text.len()), Ok(4_900));
+        let other = kit.client();
+        assert_eq!(
+            failed(other.call::<_, String>("T.Many", &10_001_usize)),
+            (ErrorKind::TooLarge, Outcome::Executed)
+        );
+        assert_eq!(other.call::<_, String>("T.Many", &9_900_usize).map(|text| text.len()), Ok(9_900));
+        // As long as it may be, both ways.
+        assert_eq!(echo(&other, &[1; 9_900]).map(|bytes| bytes.len()), Ok(9_900));
+        // An error's text is cut.
+        let error = client.call::<_, ()>("T.Fail", "é".repeat(3_000).as_str()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Application);
+        assert!(error.message().len() < 5_000 && error.message().chars().all(|c| c == 'é'));
+        // Who does not look at the limit is told.
+        let mut raw = Raw::welcomed(&kit);
+        raw.0.write_all(&10_001_u32.to_be_bytes()).unwrap();
+        assert_eq!(raw.next().unwrap().0, Head::Refuse { code: ErrorKind::TooLarge as u8 });
+        raw.gone();
+        let mut raw = Raw::connect(&kit);
+        raw.0.write_all(&0x3ff_ffff_u32.to_be_bytes()).unwrap();
+        assert_eq!(raw.next().unwrap().0, Head::Refuse { code: ErrorKind::TooLarge as u8 });
+        raw.gone();
+        bystander.end();
+        kit.end();
+    });
+}
+
+#[test]
+fn json_that_is_too_long_ends_the_connection() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server.max_message(10_000));
+        let bystander = Bystander::start(&kit);
+        let client = Client::builder().codec(Codec::Json).max_message(5_000).connect(kit.address).unwrap();
+        let error = client.call::<_, String>("T.Many", "x".repeat(20_000).as_str()).unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Lost, Outcome::Unknown), "{error}");
+        let error = client.call::<_, String>("T.Many", &6_000_usize).unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Lost, Outcome::Unknown), "{error}");
+        assert_eq!(
+            client.call::<_, String>("T.Many", &10_001_usize).unwrap_err().kind(),
+            ErrorKind::Application
+        );
+        assert_eq!(client.call::<_, String>("T.Many", &3_usize), Ok(String::from("xxx")));
+        bystander.end();
+        kit.end();
+    });
+}
+
+#[test]
+fn a_connection_has_so_many_calls_and_no_more() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server.per_connection(8));
+        let bystander = Bystander::start(&kit);
+        // A client that does not care how many it may send: the server does not read on.
+        let mut raw = Raw::welcomed(&kit);
+        for seq in 0..100 {
+            raw.send(&request(seq, "T.Wait"), &[]);
+        }
+        let client = kit.client();
+        let calls: Vec<_> = (0..100).map(|_| client.go::<_, bool>("T.Wait", &())).collect();
+        until("both have as many as they may", || kit.seen.running() == 16);
+        sleep(50 * MS);
+        assert_eq!(kit.metrics("T.Wait").calls, 16);
+        bystander.end();
+        kit.open();
+        for call in calls {
+            assert_eq!(call.wait(), Ok(true));
+        }
+        for _ in 0..100 {
+            assert!(matches!(raw.next().unwrap().0, Head::Reply { code: 0, .. }));
+        }
+        drop(raw);
+        assert_eq!(kit.seen.most.load(Ordering::SeqCst), 16);
+        kit.end();
+    });
+}
+
+#[test]
+fn a_server_has_so_many_calls_and_no_more() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server.in_total(3));
+        let clients: Vec<_> = (0..10).map(|_| kit.client().with_timeout(LIMIT)).collect();
+        let calls: Vec<_> =
+            clients.iter().flat_map(|client| (0..20).map(|_| client.go::<_, bool>("T.Wait", &()))).collect();
+        until("as many run as may", || kit.seen.running() == 3);
+        sleep(50 * MS);
+        assert_eq!(kit.metrics("T.Wait").calls, 3);
+        // Who came last has its turn, too.
+        kit.open();
+        for call in calls {
+            assert_eq!(call.wait(), Ok(true));
+        }
+        assert_eq!(kit.seen.most.load(Ordering::SeqCst), 3);
+        assert_eq!(kit.metrics("T.Wait").calls, 200);
+        kit.end();
+    });
+}
+
+#[test]
+fn a_server_that_is_full_gives_signs_of_life() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server.per_connection(4).in_total(2));
+        let client = Client::builder().keep_alive(Some(150 * MS)).connect(kit.address).unwrap();
+        let calls: Vec<_> = (0..12).map(|_| client.go::<_, bool>("T.Wait", &())).collect();
+        until("it is full", || kit.seen.running() == 2);
+        // Without an answer to its pings the client would have given up by now.
+        sleep(1_200 * MS);
+        kit.open();
+        for call in calls {
+            assert_eq!(call.wait(), Ok(true));
+        }
+        kit.end();
+    });
+}
+
+/// Welcomes a client, reads on if it is told to, and never says a word.
+fn mute(reads: bool) -> (std::net::SocketAddr, sixtyone::net::TcpListener) {
+    scripted(move |mut stream: TcpStream| {
+        assert!(skip(&stream));
+        stream.write_all(&frame(&welcome(VERSION), &[])).unwrap();
+        while reads && skip(&stream) {}
+        if !reads {
+            sleep(LIMIT);
+        }
+    })
+}
+
+#[test]
+fn a_dead_server_is_noticed() {
+    on_ps(|| {
+        let (address, listener) = mute(true);
+        let client = Client::builder().keep_alive(Some(50 * MS)).connect(address).unwrap();
+        let error = echo(&client, &[]).unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Lost, Outcome::Unknown), "{error}");
+        assert!(error.message().contains("no sign of life"), "{error}");
+        listener.close().unwrap();
+    });
+}
+
+#[test]
+fn a_server_that_takes_nothing_is_left() {
+    on_ps(|| {
+        let (address, listener) = mute(false);
+        let client = Client::builder().keep_alive(None).write_timeout(200 * MS).connect(address).unwrap();
+        // More than the sockets hold. Those that were in nobody's hands yet are sent anew, over connections that fare no better.
+        let client = client.with_timeout(2_000 * MS);
+        let callers: Vec<_> = (0..60)
+            .map(|_| {
+                let client = client.clone();
+                spawn(move || echo(&client, &vec![0; 512 << 10]).unwrap_err())
+            })
+            .collect();
+        let errors: Vec<_> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
+        assert!(errors.iter().any(|e| e.kind() == ErrorKind::Lost && e.outcome() == Outcome::Unknown));
+        assert!(errors.iter().all(|e| matches!(e.kind(), ErrorKind::Lost | ErrorKind::TimedOut)));
+        listener.close().unwrap();
+    });
+}
+
+#[test]
+fn a_call_whose_time_is_over_is_not_begun() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server.in_total(1));
+        let (first, second) = (kit.client(), kit.client());
+        let running = first.go::<_, bool>("T.Wait", &());
+        until("the only place is taken", || kit.seen.running() == 1);
+        let late: Result<String, _> = second.with_timeout(50 * MS).call("T.Many", &1_usize);
+        let error = late.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Expired), "{error}");
+        until("it has expired", || kit.metrics("T.Many").expired == 1);
+        // Nor one that nobody waits for any more.
+        drop(second.go::<_, bool>("T.Wait", &()));
+        let dropped = second.go::<_, bool>("T.Wait", &());
+        sleep(20 * MS);
+        drop(dropped);
+        sleep(20 * MS);
+        kit.open();
+        assert_eq!(running.wait(), Ok(true));
+        assert_eq!(second.call::<_, String>("T.Many", &2_usize), Ok(String::from("xx")));
+        until("all places are free", || kit.metrics("T.Wait").running == 0);
+        assert_eq!(kit.metrics("T.Many").calls, 1);
+        assert_eq!(kit.metrics("T.Wait").calls, 1);
+
+        // A message that says how little is left, by hand: an hour, and a microsecond.
+        let mut raw = Raw::welcomed(&kit);
+        for (seq, timeout) in [(0, 3_600_000_000), (1, 1), (2, u64::MAX)] {
+            let head = Head::Request { seq, method: Cow::Borrowed("T.Many"), timeout, once: None };
+            raw.send(&head, &body(&1_usize));
+            let Some((Head::Reply { seq: of, code }, _)) = raw.next() else { panic!("an answer") };
+            assert_eq!(of, seq);
+            let expired = if seq == 1 { ErrorKind::Expired as u8 } else { 0 };
+            assert!(code == expired, "{seq}: {code}");
+        }
+        drop(raw);
+        kit.end();
+    });
+}
+
+#[test]
+fn a_deadline_and_a_cancel_reach_the_method() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server);
+        let client = kit.client();
+        // The method hears of it at the same moment: its answer may be just in time.
+        match client.with_timeout(100 * MS).call::<_, bool>("T.Wait", &()) {
+            Ok(opened) => assert!(!opened),
+            Err(error) => {
+                assert_eq!(
+                    (error.kind(), error.outcome()),
+                    (ErrorKind::TimedOut, Outcome::Unknown),
+                    "{error}"
+                );
+            }
+        }
+        until("its context has ended", || kit.seen.canceled.load(Ordering::SeqCst) == 1);
+        let call = client.go::<_, bool>("T.Wait", &());
+        until("it runs", || kit.seen.running() == 1);
+        drop(call);
+        until("it was cancelled", || kit.seen.canceled.load(Ordering::SeqCst) == 2);
+        // The connection breaks.
+        let call = client.go::<_, bool>("T.Wait", &());
+        until("it runs", || kit.seen.running() == 1);
+        client.close();
+        assert_eq!(failed(call.wait()), (ErrorKind::Closed, Outcome::Unknown));
+        until("it has ended", || kit.seen.running() == 0);
+        kit.end();
+    });
+}
