@@ -37,11 +37,16 @@ pub trait Transport: Send + 'static {
 /// # let _ = over;
 /// # });
 /// ```
+#[non_exhaustive]
 pub struct Halves {
-    pub(super) reader: Box<dyn Read + Send>,
-    pub(super) writer: Box<dyn Write + Send>,
-    pub(super) hangup: Box<dyn Fn() + Send + Sync>,
-    pub(super) peer: String,
+    /// What is read.
+    pub reader: Box<dyn Read + Send>,
+    /// What is written.
+    pub writer: Box<dyn Write + Send>,
+    /// Ends the connection at once: see [`on_hangup`](Halves::on_hangup).
+    pub hangup: Box<dyn Fn() + Send + Sync>,
+    /// Who is at the other end, for messages.
+    pub peer: String,
 }
 
 impl Halves {
