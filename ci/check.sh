@@ -39,14 +39,19 @@ tests='s/^test result: ok\. ([0-9]+) passed.*/\1/p'
 counted='s/^([0-9]+) passed, 0 failed$/\1/p'
 
 formatted() { cargo fmt --check && git ls-files '*.rs' | wc -l; }
-linted() { cargo clippy --all-targets --features rustls --message-format short -- -D warnings && git ls-files '*.rs' | wc -l; }
+linted() { cargo clippy --all-targets --all-features --message-format short -- -D warnings && git ls-files '*.rs' | wc -l; }
 documented() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --features rustls 2>&1 && git ls-files 'src/*.rs' | wc -l
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --all-features 2>&1 && git ls-files 'src/*.rs' | wc -l
 }
 # What an optimising compiler can break: thread-locals, stacks, races and their full number of rounds, traces.
 released() {
     cargo test --release --lib --test all --test net --test stack_overflow --test shutdown --test dump --test select_memory --test interop \
         -- --show-output
+}
+# What is off by default, and what is left without what is on.
+featured() {
+    cargo test --all-features --test rpc tls:: && cargo test --all-features --test rpc_durable &&
+        cargo test --no-default-features --lib --test layers
 }
 # with_named OPTION COMMAND...: the command's tests, among which those must be that READMEs name.
 with_named() {
@@ -59,7 +64,7 @@ step format   files    '$s/^([0-9]+)$/\1/p' formatted
 step clippy   files    '$s/^([0-9]+)$/\1/p' linted
 step docs     files    '$s/^([0-9]+)$/\1/p' documented
 step tests    tests    "$tests"             with_named "" readme_tests
-step tls      tests    "$tests"             cargo test --features rustls --test rpc tls::
+step features tests    "$tests"             featured
 step release  tests    "$tests"             with_named --procs released
 step loom     models   "$counted"           ci/loom.sh
 step mutants  mutants  "$counted"           ci/mutants.sh --part "$(($(git rev-list --count HEAD) % 8))/8"
