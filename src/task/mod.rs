@@ -60,6 +60,7 @@ where
 }
 
 /// As [`spawn`], for those who have a way to say that there is no memory.
+#[cfg(feature = "rpc")]
 #[track_caller]
 pub(crate) fn try_spawn<F, T>(f: F) -> io::Result<JoinHandle<T>>
 where
