@@ -316,16 +316,10 @@ impl Link {
             match message.head {
                 Head::Reply { seq, code } => {
                     answered = true;
-                    let (call, last) = {
-                        let mut waiting = self.waiting.lock();
-                        (waiting.calls.remove(&seq), waiting.calls.is_empty())
-                    };
+                    let call = self.waiting.lock().calls.remove(&seq);
                     // An answer that nobody waits for any more, or that has come twice.
                     let Some(call) = call else { continue };
                     let _answered_before = call.try_send(Got::Reply { code, body: message.body.to_vec() });
-                    if last && self.leaving.load(Ordering::Relaxed) {
-                        return self.lost("the server is about to stop");
-                    }
                 }
                 Head::Refuse { code } => {
                     let (kind, why) = match self.codec {
@@ -339,12 +333,7 @@ impl Link {
                     let what = format!("{} has ended the connection: {why}", self.peer);
                     return Error::new(kind, Outcome::NotExecuted, what);
                 }
-                Head::Leaving => {
-                    self.leaving.store(true, Ordering::Relaxed);
-                    if self.waiting.lock().calls.is_empty() {
-                        return self.lost("the server is about to stop");
-                    }
-                }
+                Head::Leaving => self.leaving.store(true, Ordering::Relaxed),
                 Head::Left { begun } => {
                     self.begun.store(begun, Ordering::Relaxed);
                     return self.lost("the server has stopped");
