@@ -15,8 +15,8 @@
 use super::error::{ErrorKind, Failure};
 use super::random;
 use super::session::{Answer, Log};
-use crate::runtime::blocking;
 use crate::sync::{Condvar, Mutex, Semaphore};
+use crate::task::blocking::blocking;
 use redb::{
     Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction,
 };

@@ -82,8 +82,8 @@ impl Session {
     fn new(client: u128, loaded: Loaded) -> Session {
         let logged = loaded.answers.first().map(|(number, _)| *number);
         let known = loaded.answers.into_iter().map(|(number, answer)| (number, Call::Done(answer))).collect();
-        let calls = Calls { low: loaded.low, known, logged };
-        Session { client, memory: loaded.memory, calls: Mutex::new(calls), forgotten: AtomicBool::new(false) }
+        let calls = Mutex::new(Calls { low: loaded.low, known, logged });
+        Session { client, memory: loaded.memory, calls, forgotten: AtomicBool::new(false) }
     }
 
     /// Whether nobody will ask for an answer any more.

@@ -127,7 +127,8 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
         connection.leave();
     }
     let ended = connection.read(&mut input);
-    drop((entered, reading));
+    drop(reading);
+    drop(entered);
     if let Err(Refused(kind, why)) = &ended {
         let head = Head::Refuse { code: *kind as u8 };
         let _closed_before = connection.outbox.append(&head, why.as_bytes(), None, None);
