@@ -86,6 +86,12 @@ impl Session {
         Session { client, memory: loaded.memory, calls, forgotten: AtomicBool::new(false) }
     }
 
+    /// Whether no call has come that it would know.
+    fn is_unused(&self) -> bool {
+        let calls = self.calls.lock();
+        calls.low == 0 && calls.known.is_empty()
+    }
+
     /// Whether nobody will ask for an answer any more.
     pub(super) fn is_forgotten(&self) -> bool {
         self.forgotten.load(Ordering::Relaxed)
@@ -189,8 +195,11 @@ impl Sessions {
                 entry.users += 1;
                 return Ok(Some(Arc::clone(&entry.session)));
             }
+            // One that was never needed makes room.
             if all.len() >= self.most {
-                return Ok(None);
+                let idle = all.iter().find(|(_, entry)| entry.users == 0 && entry.session.is_unused());
+                let Some((&idle, _)) = idle else { return Ok(None) };
+                all.remove(&idle);
             }
             match &self.store {
                 None => Loaded { memory: random(), low: 0, answers: Vec::new() },

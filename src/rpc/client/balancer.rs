@@ -132,6 +132,7 @@ impl Many {
     ) -> Result<Vec<u8>, Error> {
         let again = options.semantics == Semantics::AtLeastOnce;
         let once = Options { semantics: Semantics::AtMostOnce, ..options.clone() };
+        let each = options.retry.each.filter(|_| again);
         let mut known = Outcome::NotExecuted;
         let mut pause = options.retry.first;
         loop {
@@ -145,19 +146,23 @@ impl Many {
                         Ok(_) => return server.client.invoke(options, limit, method, body),
                         Err(e) => Err(e),
                     },
-                    _ => server.client.invoke(&once, limit, method, body),
+                    _ => server.client.invoke(&once, &limit.within(each), method, body),
                 };
                 let error = match result {
                     Ok(answer) => return Ok(answer),
                     Err(error) => error,
                 };
-                if !goes_on(&error) || (error.outcome() == Outcome::Unknown && !again) {
+                // Out of time for this server only?
+                let late = again && error.kind() == ErrorKind::TimedOut && limit.over(known).is_ok();
+                if !(goes_on(&error) || late) || (error.outcome() == Outcome::Unknown && !again) {
                     return Err(error.if_not(known));
                 }
                 if error.outcome() == Outcome::Unknown {
                     known = Outcome::Unknown;
                 }
-                self.shun(at);
+                if !late {
+                    self.shun(at);
+                }
                 failed = Some(error);
             }
             let failed = failed.expect("a balancer has a server");

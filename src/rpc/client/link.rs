@@ -401,7 +401,7 @@ fn introduce(input: &mut Input, writer: &mut dyn Write, manners: &Manners) -> Re
             Err(Error::new(ErrorKind::of_code(code), Outcome::NotExecuted, text))
         }
         // The network has lost the welcome, or it comes late.
-        Head::Leaving => Err(unavailable("the server is about to stop")),
+        Head::Leaving | Head::Left { .. } => Err(unavailable("the server is about to stop")),
         head => Err(mismatch(format!("a server does not begin with {head:?}"))),
     }
 }

@@ -34,6 +34,12 @@ impl Limit {
         Limit { until, context: context.cloned() }
     }
 
+    /// The same, and not longer than that from now.
+    pub(super) fn within(&self, time: Option<Duration>) -> Limit {
+        let moment = time.and_then(|time| Instant::now().checked_add(time));
+        Limit { until: self.until.into_iter().chain(moment).min(), context: self.context.clone() }
+    }
+
     /// What is left, in microseconds and at least 1; 0: there is no limit.
     pub(super) fn micros(&self) -> u64 {
         self.until.map_or(0, |until| {
