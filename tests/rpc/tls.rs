@@ -96,7 +96,8 @@ fn many_calls_at_once() {
                     let client = client.with_timeout(LIMIT);
                     spawn(move || {
                         let bytes = vec![n; 2 << 20];
-                        assert!(echo(&client, &bytes).as_ref() == Ok(&bytes));
+                        let echoed = echo(&client, &bytes);
+                        assert!(echoed.as_ref() == Ok(&bytes), "{:?}", echoed.err());
                     })
                 })
                 .collect();
