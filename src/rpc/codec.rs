@@ -27,7 +27,9 @@ pub enum Codec {
     #[default]
     Postcard,
     /// JSON-RPC 1.0 exactly as Go's `net/rpc/jsonrpc` speaks it. It has no deadlines, no cancelling, no exactly-once, no
-    /// signs of life; errors are texts; and a result can't be `null`: `()` and `None` travel as `{}`.
+    /// signs of life; errors are texts, by which the kinds of the library's own are guessed. A result can't be `null`: what serde_json
+    /// writes so (`()`, `None`, a float that is no number) travels as `{}`. Go's `[]byte` is a text in base64, and its nil slices are `null`:
+    /// take an `Option<Vec<T>>`.
     Json,
 }
 

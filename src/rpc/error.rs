@@ -150,6 +150,9 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// What a server says that begins no more calls; over JSON it is known by this.
+pub(super) const STOPPING: &str = "the server is about to stop";
+
 /// An error as the server sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use super::codec::{Head, Marshal, Message, Side};
-use super::error::ErrorKind;
+use super::error::{ErrorKind, STOPPING};
 use super::frame::{Broken, Input};
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -268,24 +268,35 @@ fn reply(bytes: &[u8]) -> Result<Message<'_>, Broken> {
     Ok(Message { head, body, id: None, bad: None })
 }
 
-/// The error that a reply's body is: Go has no kinds, so what it says of itself is known by its texts.
-pub(super) fn failure(body: &[u8]) -> (ErrorKind, String) {
-    let text: String =
-        serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned());
-    let begins = |with: &str| text.starts_with(with);
-    let kind = if begins("rpc: can't find ") || begins("rpc: service/method request ill-formed") {
+/// The text that a reply's body is.
+pub(super) fn error_text(body: &[u8]) -> String {
+    serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned())
+}
+
+/// The error of a call of this method. Go has no kinds, so what it says of itself, and what servers of ours say, is known by its texts.
+pub(super) fn failure(method: &str, body: &[u8]) -> (ErrorKind, String) {
+    let text = error_text(body);
+    let unknown =
+        ["rpc: can't find service ", "rpc: can't find method ", "rpc: service/method request ill-formed: "];
+    let unread = format!("the argument of {method} can't be read: ");
+    let unreadable = ["jsonrpc: ", "json: cannot unmarshal ", unread.as_str()];
+    let kind = if unknown.iter().any(|what| text.strip_prefix(what) == Some(method)) {
         ErrorKind::UnknownMethod
-    } else if begins("jsonrpc: ") {
+    } else if unreadable.iter().any(|what| text.starts_with(what)) {
         ErrorKind::BadArguments
+    } else if text == STOPPING {
+        ErrorKind::Stopping
+    } else if text.strip_prefix(method).is_some_and(|rest| rest.starts_with(" panicked: ")) {
+        ErrorKind::Panicked
     } else {
         ErrorKind::Application
     };
     (kind, text)
 }
 
-/// The reason of a server of ours that lets nobody in: the same, but nothing else is refused.
+/// The reason of a server of ours that lets nobody in: nothing else is refused.
 pub(super) fn refusal(body: &[u8]) -> (ErrorKind, String) {
-    let (_, text) = failure(body);
+    let text = error_text(body);
     let kind =
         if text.starts_with("this server speaks ") { ErrorKind::Mismatch } else { ErrorKind::Unauthorized };
     (kind, text)

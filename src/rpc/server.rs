@@ -253,6 +253,8 @@ impl Server {
         for (line, connection) in &lines {
             match connection {
                 Some(connection) => connection.leave(),
+                // One that is being let in may have been told so, and may call: it goes the way of the others.
+                None if line.watch.has_heard() => {}
                 None => (line.hangup)(),
             }
         }

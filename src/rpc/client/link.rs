@@ -237,7 +237,7 @@ impl Link {
                     if code == 0 {
                         return Attempt::Answered(Ok(body));
                     }
-                    let failed = self.failure(code, &body);
+                    let failed = self.failure(ask.method, code, &body);
                     // Of several requests another may have been executed, or yet be, unless the server knows them for one and has
                     // done with it.
                     let for_now = matches!(failed.kind(), ErrorKind::Stopping | ErrorKind::Overloaded);
@@ -278,9 +278,9 @@ impl Link {
         let _gone: Vec<_> = numbers.iter().map(|seq| waiting.calls.remove(seq)).collect();
     }
 
-    fn failure(&self, code: u8, body: &[u8]) -> Error {
+    fn failure(&self, method: &str, code: u8, body: &[u8]) -> Error {
         let (kind, text) = match self.codec {
-            Codec::Json => json::failure(body),
+            Codec::Json => json::failure(method, body),
             Codec::Postcard => (ErrorKind::of_code(code), String::from_utf8_lossy(body).into_owned()),
         };
         Error::answered(Failure { kind, text })
@@ -324,7 +324,7 @@ impl Link {
                 Head::Refuse { code } => {
                     let (kind, why) = match self.codec {
                         // Who has been let in may have been executed: it is no refusal.
-                        Codec::Json if answered => (ErrorKind::Lost, json::failure(message.body).1),
+                        Codec::Json if answered => (ErrorKind::Lost, json::error_text(message.body)),
                         Codec::Json => json::refusal(message.body),
                         Codec::Postcard => {
                             (ErrorKind::of_code(code), String::from_utf8_lossy(message.body).into_owned())

@@ -17,7 +17,7 @@ use super::Shared;
 use super::job::{Job, ReplyTo};
 use crate::chan;
 use crate::rpc::codec::{Codec, Head, MAGIC, Message, Side, VERSION};
-use crate::rpc::error::{ErrorKind, Failure};
+use crate::rpc::error::{ErrorKind, Failure, STOPPING};
 use crate::rpc::frame::{Broken, Input, LINGER, Watch};
 use crate::rpc::outbox::Outbox;
 use crate::rpc::service::{Call, Peer};
@@ -125,6 +125,7 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
     };
     if !entry.serves(&connection) {
         connection.leave();
+        connection.finish_within(Duration::ZERO);
     }
     let ended = connection.read(&mut input);
     drop((entered, reading));
@@ -145,7 +146,6 @@ fn introduce(
     codec: &mut Codec,
     greeting: &mut Vec<u8>,
 ) -> Result<Option<(Client, Option<Entered>)>, Refused> {
-    let broken = |e: Broken| Refused(kind_of(&e), e.to_string());
     while input.bytes().is_empty() {
         match input.more() {
             Ok(true) => {}
@@ -167,7 +167,11 @@ fn introduce(
     let mut client_id = 0;
     let mut limit = usize::MAX;
     if framed {
-        let Some(message) = codec.take(input, Side::Server).map_err(broken)? else { return Ok(None) };
+        let message = match codec.take(input, Side::Server) {
+            Ok(Some(message)) => message,
+            Ok(None) | Err(Broken::Io(_) | Broken::Truncated) => return Ok(None),
+            Err(broken) => return Err(Refused(kind_of(&broken), broken.to_string())),
+        };
         match message.head {
             Head::Hello { magic: MAGIC, version, client, max_message, token } => {
                 if version != VERSION {
@@ -215,7 +219,7 @@ impl Connection {
                 Ok(Some(message)) => message,
                 // Go's clients may say that they will send no more, and wait for answers; ours are gone.
                 Ok(None) if self.client.codec == Codec::Json => return Ok(()),
-                Ok(None) | Err(Broken::Io(_)) => {
+                Ok(None) | Err(Broken::Io(_) | Broken::Truncated) => {
                     // A client whose calls are remembered comes back for the answers; see `cancel_forgotten`.
                     for job in self.running().iter().filter(|job| job.memory.is_none()) {
                         job.call.cancel();
@@ -294,7 +298,7 @@ impl Connection {
         };
         if !open {
             self.slots.add_permits(1);
-            return job.refuse(ErrorKind::Stopping, "the server is about to stop");
+            return job.refuse(ErrorKind::Stopping, STOPPING);
         }
         let running = Arc::clone(&job);
         if let Err(e) = task::try_spawn(move || running.run()) {
