@@ -8,6 +8,9 @@
 //! - [`Json`]: what Go's `net/rpc/jsonrpc` speaks. It knows requests and replies, and nothing else.
 #![forbid(unsafe_code)]
 
+use super::depth;
+#[cfg(doc)]
+use super::error::ErrorKind;
 use super::frame::{Broken, Input, frame, put_frame};
 use super::json::Json;
 use serde::de::DeserializeOwned;
@@ -21,6 +24,9 @@ pub(super) const VERSION: u16 = 1;
 pub(super) const MAGIC: [u8; 4] = *b"s61r";
 
 /// How values and messages become bytes.
+///
+/// Values may be nested no deeper than [`LEVELS`](Codec::LEVELS): a type that contains itself is as deep as the peer makes it, and
+/// reading it takes stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Codec {
     /// [postcard](https://docs.rs/postcard) in frames: compact, and with all that this library does.
@@ -123,6 +129,14 @@ macro_rules! either {
 }
 
 impl Codec {
+    /// How many levels an argument or a result may have. Each struct, tuple, sequence, map, enum, `Some` and newtype is one, around
+    /// what is in it; an enum's variant with several fields is two. So a list whose nodes are `struct { value, next: Option<Box<..>> }` may
+    /// have half as many. A value with more can be sent, but who receives it fails to read it:
+    /// [`BadArguments`](ErrorKind::BadArguments) or [`Decode`](ErrorKind::Decode).
+    ///
+    /// So many fit on a goroutine's stack of the usual size, unoptimised code and nodes with some ten fields supposed.
+    pub const LEVELS: usize = 48;
+
     pub(super) fn encode<T: Serialize + ?Sized>(self, value: &T) -> Result<Vec<u8>, String> {
         either!(self, encode(value))
     }
@@ -149,10 +163,11 @@ impl Marshal for Postcard {
     }
 
     fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-        match postcard::take_from_bytes(bytes) {
-            Ok((value, [])) => Ok(value),
-            Ok((_, rest)) => Err(format!("{} bytes too many for this type", rest.len())),
-            Err(e) => Err(e.to_string()),
+        let mut deserializer = postcard::Deserializer::from_bytes(bytes);
+        let value = depth::read(&mut deserializer)?;
+        match deserializer.finalize().map_err(|e| e.to_string())? {
+            [] => Ok(value),
+            rest => Err(format!("{} bytes too many for this type", rest.len())),
         }
     }
 

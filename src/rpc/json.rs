@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use super::codec::{Head, Marshal, Message, Side};
+use super::depth;
 use super::error::{ErrorKind, STOPPING};
 use super::frame::{Broken, Input};
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -32,9 +33,9 @@ impl Marshal for Json {
 
     /// `{}` may stand for `null`, which can't be sent.
     fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-        serde_json::from_slice(bytes).or_else(|error| {
-            let nothing = if bytes == NOTHING.as_bytes() { serde_json::from_str("null").ok() } else { None };
-            nothing.ok_or_else(|| error.to_string())
+        value(bytes).or_else(|error| {
+            let nothing = if bytes == NOTHING.as_bytes() { value(b"null").ok() } else { None };
+            nothing.ok_or(error)
         })
     }
 
@@ -213,6 +214,13 @@ impl<'de> Deserialize<'de> for First<'de> {
 
         deserializer.deserialize_seq(Values)
     }
+}
+
+fn value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = depth::read(&mut deserializer)?;
+    deserializer.end().map_err(|e| e.to_string())?;
+    Ok(value)
 }
 
 fn malformed(error: &serde_json::Error) -> Broken {

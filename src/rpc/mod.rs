@@ -63,6 +63,7 @@
 
 mod client;
 mod codec;
+mod depth;
 #[cfg(feature = "durable")]
 mod durable;
 #[cfg(not(feature = "durable"))]

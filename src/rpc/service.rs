@@ -44,6 +44,8 @@ impl Service {
 
     /// Adds a method. What it does runs in a goroutine of its own for each call, and may block; an error's text goes to the caller as an
     /// [`Application`](ErrorKind::Application) error, a panic as [`Panicked`](ErrorKind::Panicked).
+    ///
+    /// An argument that is nested deeper than [`Codec::LEVELS`] is refused: [`BadArguments`](ErrorKind::BadArguments).
     pub fn method<A, R, E, F>(mut self, name: impl Into<String>, f: F) -> Service
     where
         A: DeserializeOwned,

@@ -1,5 +1,6 @@
 //! The RPC library as its users meet it: what it does for them, and what bad peers do to it.
 
+mod depth;
 mod faulty_net;
 mod gone;
 mod limits;

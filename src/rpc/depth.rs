@@ -1,0 +1,263 @@
+//! Values nested without end: why a peer's message can't overflow the stack.
+//!
+//! A type may contain itself (`struct List { next: Option<Box<List>> }`), and then it is the message that says how deep its reading
+//! goes: serde reads a value within a value by a call within a call. postcard has no limit, and a message of 20 KB is deep enough to overflow a
+//! goroutine's stack, which ends the process. serde_json has one, but it counts on larger stacks than ours.
+//!
+//! So the codecs read through [`Nested`]. It goes down with the reader, as deserializer, visitor, seed and access to the parts, passes
+//! all on as it is, and counts: what has come to hold a value and asks for its parts has one level less for them. There is
+//! no state to put right when an error is passed over; only that a value was too deep is noted aside, for postcard's errors can't
+//! carry a text.
+//!
+//! Not counted is what can't be endless: a scalar, what is skipped (serde_json does that in a loop), and a `Box`, which is none of serde's
+//! shapes.
+#![forbid(unsafe_code)]
+
+use super::codec::Codec;
+use serde::Deserialize;
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
+use std::cell::Cell;
+use std::fmt;
+
+/// Reads a value that has no more levels than [`Codec::LEVELS`].
+pub(super) fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<T, String> {
+    let deeper = Cell::new(false);
+    T::deserialize(Nested { inner: from, left: Codec::LEVELS, deeper: &deeper }).map_err(|error| {
+        if deeper.get() {
+            format!("it is nested deeper than {} levels", Codec::LEVELS)
+        } else {
+            error.to_string()
+        }
+    })
+}
+
+/// See the head.
+struct Nested<'c, T> {
+    inner: T,
+    /// How many levels the value to be read may have.
+    left: usize,
+    /// Whether one had more.
+    deeper: &'c Cell<bool>,
+}
+
+impl<'c, T> Nested<'c, T> {
+    /// The same for something else on this level.
+    fn with<U>(&self, inner: U) -> Nested<'c, U> {
+        Nested { inner, left: self.left, deeper: self.deeper }
+    }
+
+    /// The visitor, and the parts of its value: one level down.
+    fn down<U, E: Error>(self, parts: U) -> Result<(T, Nested<'c, U>), E> {
+        match self.left.checked_sub(1) {
+            Some(left) => Ok((self.inner, Nested { inner: parts, left, deeper: self.deeper })),
+            None => {
+                self.deeper.set(true);
+                Err(E::custom("nested too deep"))
+            }
+        }
+    }
+}
+
+macro_rules! deserializer {
+    ($($name:ident($($given:ident: $kind:ty),*))*) => {$(
+        fn $name<V: Visitor<'de>>(self, $($given: $kind,)* visitor: V) -> Result<V::Value, D::Error> {
+            let visitor = self.with(visitor);
+            self.inner.$name($($given,)* visitor)
+        }
+    )*};
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Nested<'_, D> {
+    type Error = D::Error;
+
+    deserializer! {
+        deserialize_any()
+        deserialize_bool()
+        deserialize_i8()
+        deserialize_i16()
+        deserialize_i32()
+        deserialize_i64()
+        deserialize_i128()
+        deserialize_u8()
+        deserialize_u16()
+        deserialize_u32()
+        deserialize_u64()
+        deserialize_u128()
+        deserialize_f32()
+        deserialize_f64()
+        deserialize_char()
+        deserialize_str()
+        deserialize_string()
+        deserialize_bytes()
+        deserialize_byte_buf()
+        deserialize_option()
+        deserialize_unit()
+        deserialize_unit_struct(name: &'static str)
+        deserialize_newtype_struct(name: &'static str)
+        deserialize_seq()
+        deserialize_tuple(len: usize)
+        deserialize_tuple_struct(name: &'static str, len: usize)
+        deserialize_map()
+        deserialize_struct(name: &'static str, fields: &'static [&'static str])
+        deserialize_enum(name: &'static str, variants: &'static [&'static str])
+        deserialize_identifier()
+        deserialize_ignored_any()
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.inner.is_human_readable()
+    }
+}
+
+macro_rules! scalars {
+    ($($name:ident($kind:ty))*) => {$(
+        fn $name<E: Error>(self, value: $kind) -> Result<V::Value, E> {
+            self.inner.$name(value)
+        }
+    )*};
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Nested<'_, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Expected::fmt(&self.inner, f)
+    }
+
+    scalars! {
+        visit_bool(bool)
+        visit_i8(i8)
+        visit_i16(i16)
+        visit_i32(i32)
+        visit_i64(i64)
+        visit_i128(i128)
+        visit_u8(u8)
+        visit_u16(u16)
+        visit_u32(u32)
+        visit_u64(u64)
+        visit_u128(u128)
+        visit_f32(f32)
+        visit_f64(f64)
+        visit_char(char)
+        visit_str(&str)
+        visit_borrowed_str(&'de str)
+        visit_string(String)
+        visit_bytes(&[u8])
+        visit_borrowed_bytes(&'de [u8])
+        visit_byte_buf(Vec<u8>)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_none()
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_unit()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<V::Value, D::Error> {
+        let (visitor, from) = self.down(from)?;
+        visitor.visit_some(from)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, from: D) -> Result<V::Value, D::Error> {
+        let (visitor, from) = self.down(from)?;
+        visitor.visit_newtype_struct(from)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, parts: A) -> Result<V::Value, A::Error> {
+        let (visitor, parts) = self.down(parts)?;
+        visitor.visit_seq(parts)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, parts: A) -> Result<V::Value, A::Error> {
+        let (visitor, parts) = self.down(parts)?;
+        visitor.visit_map(parts)
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, parts: A) -> Result<V::Value, A::Error> {
+        let (visitor, parts) = self.down(parts)?;
+        visitor.visit_enum(parts)
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Nested<'_, S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<S::Value, D::Error> {
+        let from = self.with(from);
+        self.inner.deserialize(from)
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Nested<'_, A> {
+    type Error = A::Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        let seed = self.with(seed);
+        self.inner.next_element_seed(seed)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.inner.size_hint()
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Nested<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        let seed = self.with(seed);
+        self.inner.next_key_seed(seed)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        let seed = self.with(seed);
+        self.inner.next_value_seed(seed)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.inner.size_hint()
+    }
+}
+
+impl<'c, 'de, A: EnumAccess<'de>> EnumAccess<'de> for Nested<'c, A> {
+    type Error = A::Error;
+    type Variant = Nested<'c, A::Variant>;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error> {
+        let seed = self.with(seed);
+        let Nested { inner, left, deeper } = self;
+        let (variant, content) = inner.variant_seed(seed)?;
+        Ok((variant, Nested { inner: content, left, deeper }))
+    }
+}
+
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Nested<'_, A> {
+    type Error = A::Error;
+
+    fn unit_variant(self) -> Result<(), A::Error> {
+        self.inner.unit_variant()
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
+        let seed = self.with(seed);
+        self.inner.newtype_variant_seed(seed)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
+        let visitor = self.with(visitor);
+        self.inner.tuple_variant(len, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, A::Error> {
+        let visitor = self.with(visitor);
+        self.inner.struct_variant(fields, visitor)
+    }
+}
