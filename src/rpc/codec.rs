@@ -134,7 +134,8 @@ impl Codec {
     /// have half as many. A value with more can be sent, but who receives it fails to read it:
     /// [`BadArguments`](ErrorKind::BadArguments) or [`Decode`](ErrorKind::Decode).
     ///
-    /// So many fit on a goroutine's stack of the usual size, unoptimised code and nodes with some ten fields supposed.
+    /// So many fit on a goroutine's stack of the usual size, unoptimised code and nodes with some ten fields supposed. If it is smaller, or
+    /// nodes are large, a value may be too deep with fewer levels: that is the same error, and not the end of the process.
     pub const LEVELS: usize = 48;
 
     pub(super) fn encode<T: Serialize + ?Sized>(self, value: &T) -> Result<Vec<u8>, String> {

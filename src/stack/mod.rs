@@ -68,6 +68,13 @@ pub(crate) fn owner_of(address: usize) -> Option<u64> {
     Some(top.goroutine.load(Ordering::Relaxed)).filter(|&id| id != 0)
 }
 
+/// Bytes that a stack has below an address on it. None: a thread's stack, or none at all.
+#[cfg(feature = "rpc")]
+pub(crate) fn room_below(address: usize) -> Option<usize> {
+    let (slot, _stride) = pool::slot_of(address)?;
+    Some(address.saturating_sub(slot + GUARD))
+}
+
 /// What stands at the high end of a stack in use.
 #[repr(C, align(64))]
 #[derive(Debug)]

@@ -46,6 +46,17 @@ fn tree(n: usize) -> Tree {
     (0..n).fold(Tree::default(), |tree, _| Tree { children: vec![tree], ..Tree::default() })
 }
 
+/// Unoptimised code has many copies of one on the stack at once.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Large {
+    kilobyte: [[u64; 32]; 4],
+    next: Option<Box<Large>>,
+}
+
+fn large(n: usize) -> Large {
+    (0..n).fold(Large::default(), |large, _| Large { next: Some(Box::new(large)), ..Large::default() })
+}
+
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Unit;
 
@@ -228,6 +239,7 @@ fn deep() -> Service {
         .method("List", |_, list: List| Ok::<_, String>(list))
         .method("Around", |_, around: Around| Ok::<_, String>(around))
         .method("Tree", |_, tree: Tree| Ok::<_, String>(tree))
+        .method("Large", |_, large: Large| Ok::<_, String>(large))
         .method("Make", |_, n: usize| Ok::<_, String>(list(n)))
         .method("Every", |_, every: Every| Ok::<_, String>(every))
         .method("Telling", |_, telling: Telling| Ok::<_, String>(telling))
@@ -328,6 +340,26 @@ fn a_bomb_is_one_calls_error() {
         assert!(error.to_string().contains(TOO_DEEP), "{error}");
         let field = RawValue::from_string(format!("{{\"value\":2,\"unknown\":{brackets}}}")).unwrap();
         assert_eq!(client.call("D.List", &field), Ok(List { value: 2, next: None }));
+        bystander.end();
+        kit.end();
+    });
+}
+
+#[test]
+fn what_the_stack_is_too_small_for_is_one_calls_error() {
+    on_ps(|| {
+        let kit = kit();
+        let bystander = Bystander::start(&kit);
+        for codec in [Codec::Postcard, Codec::Json] {
+            let client = client(&kit, codec);
+            assert_eq!(client.call("D.Large", &large(1)), Ok(large(1)));
+            // The last has two levels in it, its arrays. Optimised code may manage.
+            let most = large(Codec::LEVELS / 2 - 2);
+            match client.call::<_, Large>("D.Large", &most) {
+                Ok(same) => assert_eq!(same, most),
+                Err(error) => assert!(error.to_string().contains("too deep for the stack"), "{error}"),
+            }
+        }
         bystander.end();
         kit.end();
     });
