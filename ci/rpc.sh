@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Small calls by the crate's RPC beside Go's net/rpc and tarpc: one caller and 64, in one process and in two. Prints Markdown
-# tables of medians; see the head of benches/rpc/src/main.rs. About 2.5 minutes a round.
+# tables of medians; see the head of benches/rpc/src/main.rs. About 2 minutes a round.
 #
 #   ci/rpc.sh                                                     5 rounds of all of it
 #   ci/rpc.sh --rounds 3 --callers 64 --where one --runtimes sixtyone,go,tarpc    some of it; --help lists what else can be chosen

