@@ -2,8 +2,7 @@
 //!
 //! The writer is what makes many callers on one connection cheap. Woken by the first message it goes to the tail of the run queue
 //! (`yield_now`) before it takes what there is: whoever was about to append does so in the meantime, and all of it goes in one
-//! system call. With nobody else runnable the yield returns at once. Nobody else ever waits for the peer within a write: a caller
-//! keeps its deadline whatever the peer does.
+//! system call. Nobody else ever waits for the peer within a write: a caller keeps its deadline whatever the peer does.
 //!
 //! - *room*: who appends waits while more than [`FULL`] bytes are there. So a peer that does not read holds up those who have
 //!   something to say to it, up to the time limits of the connection, and its memory is bounded.

@@ -216,7 +216,8 @@ impl Link {
                 once: ask.once,
             };
             let appended = limit.patiently(|time| {
-                match self.outbox.append(&head, ask.body, None, Instant::now().checked_add(time)) {
+                let until = if time == Duration::MAX { None } else { Instant::now().checked_add(time) };
+                match self.outbox.append(&head, ask.body, None, until) {
                     Err(NotAppended::TimedOut) => None,
                     appended => Some(appended),
                 }
