@@ -72,11 +72,13 @@ struct Nested<'b, T> {
 
 impl<'b, T> Nested<'b, T> {
     /// The same for something else on this level.
+    #[inline]
     fn with<U>(&self, inner: U) -> Nested<'b, U> {
         Nested { inner, left: self.left, bounds: self.bounds }
     }
 
     /// The visitor, and the parts of its value: one level down.
+    #[inline]
     fn down<U, E: Error>(self, parts: U) -> Result<(T, Nested<'b, U>), E> {
         let over = if self.left == 0 {
             Over::Levels
@@ -92,6 +94,7 @@ impl<'b, T> Nested<'b, T> {
 
 macro_rules! deserializer {
     ($($name:ident($($given:ident: $kind:ty),*))*) => {$(
+        #[inline]
         fn $name<V: Visitor<'de>>(self, $($given: $kind,)* visitor: V) -> Result<V::Value, D::Error> {
             let visitor = self.with(visitor);
             self.inner.$name($($given,)* visitor)
@@ -143,6 +146,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Nested<'_, D> {
 
 macro_rules! scalars {
     ($($name:ident($kind:ty))*) => {$(
+        #[inline]
         fn $name<E: Error>(self, value: $kind) -> Result<V::Value, E> {
             self.inner.$name(value)
         }
@@ -179,34 +183,41 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nested<'_, V> {
         visit_byte_buf(Vec<u8>)
     }
 
+    #[inline]
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
         self.inner.visit_none()
     }
 
+    #[inline]
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
         self.inner.visit_unit()
     }
 
+    #[inline]
     fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<V::Value, D::Error> {
         let (visitor, from) = self.down(from)?;
         visitor.visit_some(from)
     }
 
+    #[inline]
     fn visit_newtype_struct<D: Deserializer<'de>>(self, from: D) -> Result<V::Value, D::Error> {
         let (visitor, from) = self.down(from)?;
         visitor.visit_newtype_struct(from)
     }
 
+    #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, parts: A) -> Result<V::Value, A::Error> {
         let (visitor, parts) = self.down(parts)?;
         visitor.visit_seq(parts)
     }
 
+    #[inline]
     fn visit_map<A: MapAccess<'de>>(self, parts: A) -> Result<V::Value, A::Error> {
         let (visitor, parts) = self.down(parts)?;
         visitor.visit_map(parts)
     }
 
+    #[inline]
     fn visit_enum<A: EnumAccess<'de>>(self, parts: A) -> Result<V::Value, A::Error> {
         let (visitor, parts) = self.down(parts)?;
         visitor.visit_enum(parts)
@@ -216,6 +227,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nested<'_, V> {
 impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Nested<'_, S> {
     type Value = S::Value;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<S::Value, D::Error> {
         let from = self.with(from);
         self.inner.deserialize(from)
@@ -225,11 +237,13 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Nested<'_, S> {
 impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Nested<'_, A> {
     type Error = A::Error;
 
+    #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
         let seed = self.with(seed);
         self.inner.next_element_seed(seed)
     }
 
+    #[inline]
     fn size_hint(&self) -> Option<usize> {
         self.inner.size_hint()
     }
@@ -238,16 +252,19 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Nested<'_, A> {
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Nested<'_, A> {
     type Error = A::Error;
 
+    #[inline]
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
         let seed = self.with(seed);
         self.inner.next_key_seed(seed)
     }
 
+    #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
         let seed = self.with(seed);
         self.inner.next_value_seed(seed)
     }
 
+    #[inline]
     fn size_hint(&self) -> Option<usize> {
         self.inner.size_hint()
     }
@@ -257,6 +274,7 @@ impl<'b, 'de, A: EnumAccess<'de>> EnumAccess<'de> for Nested<'b, A> {
     type Error = A::Error;
     type Variant = Nested<'b, A::Variant>;
 
+    #[inline]
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error> {
         let seed = self.with(seed);
         let Nested { inner, left, bounds } = self;
@@ -268,20 +286,24 @@ impl<'b, 'de, A: EnumAccess<'de>> EnumAccess<'de> for Nested<'b, A> {
 impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Nested<'_, A> {
     type Error = A::Error;
 
+    #[inline]
     fn unit_variant(self) -> Result<(), A::Error> {
         self.inner.unit_variant()
     }
 
+    #[inline]
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
         let seed = self.with(seed);
         self.inner.newtype_variant_seed(seed)
     }
 
+    #[inline]
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
         let visitor = self.with(visitor);
         self.inner.tuple_variant(len, visitor)
     }
 
+    #[inline]
     fn struct_variant<V: Visitor<'de>>(
         self,
         fields: &'static [&'static str],
