@@ -78,12 +78,14 @@ impl Marshal for Json {
     fn take(input: &mut Input, side: Side) -> Result<Option<Message<'_>>, Broken> {
         let mut scan = Scan::default();
         let length = loop {
-            if let Some(length) = scan.end(input.bytes())? {
-                break length;
-            }
-            let (bytes, limit) = (input.bytes().len(), input.limit());
+            let end = scan.end(input.bytes())?;
+            // Whole or not, with the space before it: what came at once may be longer than the limit.
+            let (bytes, limit) = (end.unwrap_or(input.bytes().len()), input.limit());
             if bytes > limit {
                 return Err(Broken::TooLarge { bytes, limit });
+            }
+            if let Some(length) = end {
+                break length;
             }
             if scan.begun.is_none() {
                 // Space between messages is not the beginning of one.
