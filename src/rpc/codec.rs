@@ -20,6 +20,8 @@ use std::borrow::Cow;
 
 /// The version of the protocol, of which both sides must speak the same.
 pub(super) const VERSION: u16 = 1;
+/// Bytes of a message beside a name and a value of the user's, at most.
+pub(super) const AROUND: usize = 64;
 /// What a hello begins with, so that a stray program is told from an old version.
 pub(super) const MAGIC: [u8; 4] = *b"s61r";
 

@@ -92,6 +92,11 @@ impl Error {
         Error { kind, outcome, message: message.into() }
     }
 
+    /// No connection could be made.
+    pub(super) fn unavailable(what: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Unavailable, Outcome::NotExecuted, what)
+    }
+
     /// One that the server has answered with.
     pub(super) fn answered(failure: Failure) -> Error {
         let outcome = match failure.kind {

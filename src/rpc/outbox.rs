@@ -17,7 +17,7 @@ use crate::sync::{Condvar, Mutex};
 use crate::yield_now;
 use serde_json::value::RawValue;
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Bytes that wait to be written before those who append must wait.
 const FULL: usize = 256 << 10;
@@ -56,26 +56,19 @@ impl Outbox {
         Outbox { codec, state: Mutex::new(state), work: Condvar::new(), room: Condvar::new() }
     }
 
-    /// Appends a message as soon as there is room; gives the place in the stream where it begins.
+    /// Appends a message as soon as there is room, if that is in time; gives the place in the stream where it begins.
     pub(super) fn append(
         &self,
         head: &Head<'_>,
         body: &[u8],
         id: Option<&RawValue>,
-        until: Option<Instant>,
+        time: Duration,
     ) -> Result<u64, NotAppended> {
+        let full = |state: &mut State| state.buf.len() > FULL && !state.closed;
         let mut state = self.state.lock();
-        while state.buf.len() > FULL && !state.closed {
-            match until {
-                None => self.room.wait(&mut state),
-                Some(until) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if left == Duration::ZERO {
-                        return Err(NotAppended::TimedOut);
-                    }
-                    let _woken = self.room.wait_timeout(&mut state, left);
-                }
-            }
+        // Mostly there is room, and no need to look at the clock.
+        if full(&mut state) && self.room.wait_timeout_while(&mut state, time, full).timed_out() {
+            return Err(NotAppended::TimedOut);
         }
         if state.closed {
             return Err(NotAppended::Closed);

@@ -241,12 +241,12 @@ impl Sessions {
             .map(|(&client, _)| client)
             .collect();
         let forgotten: Vec<_> = old.iter().filter_map(|client| all.remove(client)).collect();
-        let here: Vec<u128> = all.keys().copied().collect();
+        let log = self.store.as_ref().map(|store| (store, all.keys().copied().collect::<Vec<_>>()));
         drop(all);
         for entry in forgotten {
             entry.session.forgotten.store(true, Ordering::Relaxed);
         }
-        if let Some(store) = &self.store {
+        if let Some((store, here)) = log {
             self.tell(store, &here, old);
         }
     }

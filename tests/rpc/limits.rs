@@ -64,6 +64,13 @@ fn json_that_is_too_long_ends_the_connection() {
         assert_eq!(client.call::<_, String>("T.Many", &3_usize), Ok(String::from("xxx")));
         bystander.end();
         kit.end();
+
+        // A limit that is shorter than what is read at once.
+        let kit = Kit::new(|server| server.max_message(1_024));
+        let client = Client::builder().codec(Codec::Json).connect(kit.address).unwrap();
+        assert!(echo(&client, &[1; 400]).is_ok());
+        assert_eq!(echo(&client, &[1; 600]).unwrap_err().kind(), ErrorKind::Lost);
+        kit.end();
     });
 }
 

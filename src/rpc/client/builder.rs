@@ -8,7 +8,7 @@ use super::wait::Limit;
 use super::{Client, Options, Retry, Semantics, Shared, To};
 use crate::net::TcpStream;
 use crate::rpc::codec::Codec;
-use crate::rpc::error::{Error, ErrorKind, Outcome};
+use crate::rpc::error::Error;
 use crate::rpc::frame::LONGEST;
 use crate::rpc::random;
 use crate::rpc::transport::{Halves, Transport};
@@ -114,8 +114,7 @@ impl ClientBuilder {
     pub fn connect(self, address: impl ToSocketAddrs) -> Result<Client, Error> {
         let found = address.to_socket_addrs().map(Iterator::collect::<Vec<SocketAddr>>);
         let limit = self.connect_timeout;
-        let addresses =
-            found.map_err(|e| Error::new(ErrorKind::Unavailable, Outcome::NotExecuted, e.to_string()))?;
+        let addresses = found.map_err(|e| Error::unavailable(e.to_string()))?;
         self.connect_with(move || {
             let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
             for address in &addresses {
@@ -177,9 +176,7 @@ impl ClientBuilder {
     /// # Panics
     /// Outside a goroutine.
     pub fn over(self, transport: impl Transport) -> Result<Client, Error> {
-        let halves = transport
-            .split()
-            .map_err(|e| Error::new(ErrorKind::Unavailable, Outcome::NotExecuted, e.to_string()))?;
+        let halves = transport.split().map_err(|e| Error::unavailable(e.to_string()))?;
         let once: Mutex<Option<Halves>> = Mutex::new(Some(halves));
         let gone = || io::Error::new(io::ErrorKind::NotConnected, "the client's one connection has ended");
         self.connect_with(move || once.lock().take().ok_or_else(gone))

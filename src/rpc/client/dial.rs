@@ -88,7 +88,7 @@ impl Dialer {
             None => {
                 self.0.settle(&dial, State::Idle);
                 let what = "no goroutine could be had to connect, or the runtime is gone";
-                Err(Error::new(ErrorKind::Unavailable, Outcome::NotExecuted, what))
+                Err(Error::unavailable(what))
             }
         }
     }
@@ -97,7 +97,7 @@ impl Dialer {
         let inner = Arc::clone(&self.0);
         let job = move || {
             let result = (inner.connect)()
-                .map_err(|e| Error::new(ErrorKind::Unavailable, Outcome::NotExecuted, e.to_string()))
+                .map_err(|e| Error::unavailable(e.to_string()))
                 .and_then(|halves| Link::start(halves, &inner.manners));
             let state = result.as_ref().map_or(State::Idle, |link| State::Up(Arc::clone(link)));
             let result = if inner.settle(&dial, state) { result } else { Err(closed()) };

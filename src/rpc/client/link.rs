@@ -7,7 +7,7 @@
 
 use super::wait::{Limit, Waited};
 use crate::chan::{self, Receiver, RecvTimeoutError, Sender};
-use crate::rpc::codec::{Codec, Head, MAGIC, Once, Side, VERSION};
+use crate::rpc::codec::{AROUND, Codec, Head, MAGIC, Once, Side, VERSION};
 use crate::rpc::error::{Error, ErrorKind, Failure, Outcome};
 use crate::rpc::frame::{Broken, Input, LONGEST, Watch};
 use crate::rpc::json;
@@ -22,8 +22,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// Bytes of a request beside method and argument, at most.
-const AROUND: usize = 64;
 /// Calls at once of a server that does not say how many it takes.
 const WINDOW: usize = 1 << 16;
 /// More permits than callers: see [`Link::end`].
@@ -97,10 +95,6 @@ pub(super) enum Attempt {
     Over(Error),
 }
 
-fn unavailable(what: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Unavailable, Outcome::NotExecuted, what)
-}
-
 impl Link {
     /// Introduces itself to the server; then the connection is there for calls.
     pub(super) fn start(halves: Halves, manners: &Manners) -> Result<Arc<Link>, Error> {
@@ -118,7 +112,7 @@ impl Link {
                         hang();
                     }
                 };
-                task::try_spawn(guard).map_err(|e| unavailable(e.to_string()))?;
+                task::try_spawn(guard).map_err(|e| Error::unavailable(e.to_string()))?;
                 let welcome = introduce(&mut input, writer.as_mut(), manners)
                     .map_err(|e| e.context(&format!("connecting to {peer}")));
                 drop(introduced);
@@ -140,8 +134,8 @@ impl Link {
             ended,
         });
         link.spawn_all(input, writer, end, manners).map_err(|e| {
-            link.end(unavailable(e.to_string()));
-            unavailable(format!("no memory for another goroutine: {e}"))
+            link.end(Error::unavailable(e.to_string()));
+            Error::unavailable(format!("no memory for another goroutine: {e}"))
         })?;
         Ok(link)
     }
@@ -215,12 +209,9 @@ impl Link {
                 timeout: limit.micros(),
                 once: ask.once,
             };
-            let appended = limit.patiently(|time| {
-                let until = if time == Duration::MAX { None } else { Instant::now().checked_add(time) };
-                match self.outbox.append(&head, ask.body, None, until) {
-                    Err(NotAppended::TimedOut) => None,
-                    appended => Some(appended),
-                }
+            let appended = limit.patiently(|time| match self.outbox.append(&head, ask.body, None, time) {
+                Err(NotAppended::TimedOut) => None,
+                appended => Some(appended),
             });
             match appended {
                 Ok(Ok(at)) => _ = place.get_or_insert(at),
@@ -378,13 +369,18 @@ fn introduce(input: &mut Input, writer: &mut dyn Write, manners: &Manners) -> Re
     };
     let mut greeting = Vec::new();
     Codec::Postcard.put(&mut greeting, &hello, &[], None);
-    writer.write_all(&greeting).and_then(|()| writer.flush()).map_err(|e| unavailable(e.to_string()))?;
+    writer
+        .write_all(&greeting)
+        .and_then(|()| writer.flush())
+        .map_err(|e| Error::unavailable(e.to_string()))?;
     let mismatch = |what: String| Error::new(ErrorKind::Mismatch, Outcome::NotExecuted, what);
     let message = match Codec::Postcard.take(input, Side::Client) {
         Ok(Some(message)) => message,
-        Ok(None) => return Err(unavailable("the other side has closed the connection instead of a welcome")),
+        Ok(None) => {
+            return Err(Error::unavailable("the other side has closed the connection instead of a welcome"));
+        }
         Err(broken @ (Broken::Io(_) | Broken::Truncated)) => {
-            return Err(unavailable(format!("no welcome came: {broken}")));
+            return Err(Error::unavailable(format!("no welcome came: {broken}")));
         }
         Err(broken) => return Err(mismatch(format!("the other side speaks something else: {broken}"))),
     };
@@ -402,7 +398,7 @@ fn introduce(input: &mut Input, writer: &mut dyn Write, manners: &Manners) -> Re
             Err(Error::new(ErrorKind::of_code(code), Outcome::NotExecuted, text))
         }
         // The network has lost the welcome, or it comes late.
-        Head::Leaving | Head::Left { .. } => Err(unavailable("the server is about to stop")),
+        Head::Leaving | Head::Left { .. } => Err(Error::unavailable("the server is about to stop")),
         head => Err(mismatch(format!("a server does not begin with {head:?}"))),
     }
 }

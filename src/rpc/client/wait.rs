@@ -27,6 +27,11 @@ pub(super) enum Waited<T> {
 /// A wait that can't hear of a cancelled context looks at it so often.
 const GLANCE: Duration = Duration::from_millis(20);
 
+/// The time until then.
+fn left(until: Option<Instant>) -> Duration {
+    until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()))
+}
+
 impl Limit {
     pub(super) fn new(timeout: Option<Duration>, context: Option<&Context>) -> Limit {
         let own = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -42,10 +47,7 @@ impl Limit {
 
     /// What is left, in microseconds and at least 1; 0: there is no limit.
     pub(super) fn micros(&self) -> u64 {
-        self.until.map_or(0, |until| {
-            let left = until.saturating_duration_since(Instant::now());
-            u64::try_from(left.as_micros()).unwrap_or(u64::MAX).max(1)
-        })
+        self.until.map_or(0, |until| u64::try_from(left(Some(until)).as_micros()).unwrap_or(u64::MAX).max(1))
     }
 
     /// The error of a call that is over, if it is.
@@ -69,8 +71,7 @@ impl Limit {
                 crate::chan::RecvTimeoutError::Timeout => Waited::Moment,
             }),
             (Some(context), until) => {
-                let left =
-                    until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+                let left = left(until);
                 crate::select! {
                     recv(from) -> got => got.map_err(|_| Waited::Closed),
                     recv(context.done()) => Err(Waited::Over),
@@ -88,8 +89,7 @@ impl Limit {
     /// Tries, with a time limit each, until it works or the call is over.
     pub(super) fn patiently<T>(&self, mut attempt: impl FnMut(Duration) -> Option<T>) -> Result<T, Error> {
         loop {
-            let left =
-                self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+            let left = left(self.until);
             let glance = if self.context.is_some() { left.min(GLANCE) } else { left };
             if let Some(value) = attempt(glance) {
                 return Ok(value);

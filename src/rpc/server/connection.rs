@@ -131,7 +131,7 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
     drop((entered, reading));
     if let Err(Refused(kind, why)) = &ended {
         let head = Head::Refuse { code: *kind as u8 };
-        let _closed_before = connection.outbox.append(&head, why.as_bytes(), None, None);
+        let _closed_before = connection.outbox.append(&head, why.as_bytes(), None, Duration::MAX);
     }
     connection.finish();
     let _written = writing.join();

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::connection::Connection;
-use crate::rpc::codec::Head;
+use crate::rpc::codec::{AROUND, Head};
 use crate::rpc::error::{ErrorKind, Failure};
 use crate::rpc::service::Call;
 use crate::rpc::session::Session;
@@ -10,10 +10,7 @@ use serde_json::value::RawValue;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
-
-/// Bytes of a reply beside its value, at most.
-const AROUND: usize = 64;
+use std::time::{Duration, Instant};
 
 pub(super) struct Job {
     pub(super) to: ReplyTo,
@@ -151,7 +148,7 @@ impl ReplyTo {
             Err(failure) => (failure.kind as u8, failure.text.as_bytes()),
         };
         let head = Head::Reply { seq: self.seq, code };
-        let _nobody_there = self.connection.outbox.append(&head, body, self.id.as_deref(), None);
+        let _nobody_there = self.connection.outbox.append(&head, body, self.id.as_deref(), Duration::MAX);
     }
 }
 
