@@ -24,6 +24,7 @@ pub use builder::ClientBuilder;
 pub use pending::Pending;
 
 use super::codec::Codec;
+use super::dice::Dice;
 use super::error::{Error, ErrorKind, Outcome};
 use crate::sync::Context;
 use balancer::Many;
@@ -310,11 +311,8 @@ impl Shared {
 
     /// A pause, shortened by chance to as little as half, so that many clients do not come back at the same moment.
     fn jitter(&self, pause: Duration) -> Duration {
-        // splitmix64, see Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014).
-        let mut x = self.chance.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        pause.mul_f64(0.5 + (x >> 32) as f64 / f64::from(u32::MAX) / 2.0)
+        let mut dice = Dice(self.chance.fetch_add(1, Ordering::Relaxed));
+        pause.mul_f64(0.5 + dice.fraction() / 2.0)
     }
 }
 

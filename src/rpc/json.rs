@@ -338,13 +338,11 @@ struct AsGo;
 
 impl Formatter for AsGo {
     fn write_f32<W: io::Write + ?Sized>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
-        let exponent = value != 0.0 && !(1e-6..1e21).contains(&value.abs());
-        if exponent { write_exponent(writer, &format!("{value:e}")) } else { write!(writer, "{value}") }
+        write_number(writer, value, value != 0.0 && !(1e-6..1e21).contains(&value.abs()))
     }
 
     fn write_f64<W: io::Write + ?Sized>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        let exponent = value != 0.0 && !(1e-6..1e21).contains(&value.abs());
-        if exponent { write_exponent(writer, &format!("{value:e}")) } else { write!(writer, "{value}") }
+        write_number(writer, value, value != 0.0 && !(1e-6..1e21).contains(&value.abs()))
     }
 
     fn write_string_fragment<W: io::Write + ?Sized>(
@@ -366,8 +364,16 @@ impl Formatter for AsGo {
     }
 }
 
-/// Go writes the sign of an exponent, always.
-fn write_exponent<W: io::Write + ?Sized>(writer: &mut W, number: &str) -> io::Result<()> {
+/// With an exponent or without; Go writes its sign, always.
+fn write_number<W, T>(writer: &mut W, value: T, exponent: bool) -> io::Result<()>
+where
+    W: io::Write + ?Sized,
+    T: fmt::Display + fmt::LowerExp,
+{
+    if !exponent {
+        return write!(writer, "{value}");
+    }
+    let number = format!("{value:e}");
     match number.split_once('e') {
         Some((digits, exponent)) if !exponent.starts_with('-') => write!(writer, "{digits}e+{exponent}"),
         _ => writer.write_all(number.as_bytes()),

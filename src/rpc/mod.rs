@@ -64,6 +64,7 @@
 mod client;
 mod codec;
 mod depth;
+mod dice;
 #[cfg(feature = "durable")]
 mod durable;
 #[cfg(not(feature = "durable"))]

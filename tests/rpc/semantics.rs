@@ -102,6 +102,17 @@ fn settle(client: &Client, server: &Server) {
     assert!(server.stop(LONG));
 }
 
+/// Each id once, by 64 callers over a bad network, to the end: what was executed, what the network did, and what the callers know.
+fn over_a_bad_net(client: ClientBuilder, ids: usize) -> (Arc<Log>, FaultyNet, Vec<Result<u32, Error>>) {
+    let log = Log::new(ids);
+    let server = current(Server::builder().service(log.service()).build());
+    let net = bad_net(0.005);
+    let client = through(&net, &server, client);
+    let results = call_all(&client, ids, 64);
+    settle(&client, &server.lock());
+    (log, net, results)
+}
+
 fn check_faults(net: &FaultyNet) {
     let counts = net.counts();
     eprintln!("{counts:?}");
@@ -113,14 +124,8 @@ fn check_faults(net: &FaultyNet) {
 fn at_most_once_executes_at_most_once_and_knows_what_it_does_not_know() {
     for procs in PROCS {
         run(procs, || {
-            let ids = 1000;
-            let log = Log::new(ids);
-            let server = current(Server::builder().service(log.service()).build());
-            let net = bad_net(0.005);
             let client = builder(Semantics::AtMostOnce).timeout(Duration::from_millis(60));
-            let client = through(&net, &server, client);
-            let results = call_all(&client, ids, 64);
-            settle(&client, &server.lock());
+            let (log, net, results) = over_a_bad_net(client, 1000);
             let (mut answered, mut unknown, mut not) = (0, 0, 0);
             for (id, result) in results.into_iter().enumerate() {
                 let times = log.times(id);
@@ -153,12 +158,7 @@ fn at_least_once_executes_at_least_once_per_answer() {
     for procs in PROCS {
         run(procs, || {
             let ids = 500;
-            let log = Log::new(ids);
-            let server = current(Server::builder().service(log.service()).build());
-            let net = bad_net(0.005);
-            let client = through(&net, &server, builder(Semantics::AtLeastOnce));
-            let results = call_all(&client, ids, 64);
-            settle(&client, &server.lock());
+            let (log, net, results) = over_a_bad_net(builder(Semantics::AtLeastOnce), ids);
             for (id, result) in results.into_iter().enumerate() {
                 let (time, times) = (result.unwrap(), log.times(id));
                 assert!(1 <= time && time <= times, "{id} was answered by execution {time} of {times}");
@@ -175,13 +175,7 @@ fn at_least_once_executes_at_least_once_per_answer() {
 fn exactly_once_executes_exactly_once_over_cuts_and_new_connections() {
     for procs in PROCS {
         run(procs, || {
-            let ids = 1000;
-            let log = Log::new(ids);
-            let server = current(Server::builder().service(log.service()).build());
-            let net = bad_net(0.005);
-            let client = through(&net, &server, builder(Semantics::ExactlyOnce));
-            let results = call_all(&client, ids, 64);
-            settle(&client, &server.lock());
+            let (log, net, results) = over_a_bad_net(builder(Semantics::ExactlyOnce), 1000);
             for (id, result) in results.into_iter().enumerate() {
                 assert_eq!((result, log.times(id)), (Ok(1), 1), "{id}");
             }

@@ -1,8 +1,9 @@
 //! One connection over a [`FaultyNet`]: its halves, the goroutines between them and the network, and what happens to each frame.
 #![forbid(unsafe_code)]
 
+use super::FaultyNet;
 use super::lane::{Lane, Piece, Took, broken};
-use super::{Dice, FaultyNet};
+use crate::rpc::dice::Dice;
 use crate::rpc::transport::{Halves, Transport};
 use crate::task;
 use std::fmt;
