@@ -253,6 +253,12 @@ impl Idle {
         self.counts.compare_exchange(counts.0, new, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 
+    /// Whether nobody runs goroutines: all Ps are idle or spinners'. As of some moment close by.
+    pub(crate) fn nobody_at_work(&self) -> bool {
+        let counts = self.counts();
+        counts.idle() + counts.spinning() >= self.in_use.load(Ordering::Relaxed)
+    }
+
     /// Step 2: a spinner has found work; wakes the next M if `look` finds more.
     pub(crate) fn stop_spinning(&self, look: impl FnOnce() -> bool) -> Woke {
         self.counts.fetch_sub(Counts::SPIN, Ordering::SeqCst);
