@@ -20,8 +20,8 @@ const LINES: [&[&str]; 8] = [
     &["rpc"],
 ];
 
-/// Over all of them: they show what lies below to users, or test it. No layer imports from these.
-const FACADES: [&str; 4] = ["lib", "runtime", "testing", "loom_tests"];
+/// Over all of them: they show what lies below to users, explain it, or test it. No layer imports from these.
+const FACADES: [&str; 5] = ["lib", "runtime", "testing", "guide", "loom_tests"];
 
 /// Lines of a file at most.
 const LONGEST: usize = 600;
