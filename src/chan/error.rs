@@ -4,10 +4,26 @@ use std::error::Error;
 use std::fmt;
 
 /// [`send`](super::Sender::send) failed: the channel is closed. Carries the value.
+///
+/// ```
+/// use sixtyone::chan::{self, SendError};
+/// let (tx, rx) = chan::unbuffered();
+/// drop(rx);
+/// assert_eq!(tx.send(61), Err(SendError(61)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
 /// [`try_send`](super::Sender::try_send) failed. Carries the value.
+///
+/// ```
+/// use sixtyone::chan::{self, TrySendError};
+/// let (tx, rx) = chan::buffered(1);
+/// assert_eq!(tx.try_send(61), Ok(()));
+/// assert_eq!(tx.try_send(62), Err(TrySendError::Full(62)));
+/// drop(rx);
+/// assert_eq!(tx.try_send(63), Err(TrySendError::Closed(63)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// The buffer is full; or, unbuffered, no receiver waits.
@@ -17,6 +33,16 @@ pub enum TrySendError<T> {
 }
 
 /// [`send_timeout`](super::Sender::send_timeout) or [`send_deadline`](super::Sender::send_deadline) failed. Carries the value.
+///
+/// ```
+/// use sixtyone::chan::{self, SendTimeoutError};
+/// use std::time::Duration;
+/// let (tx, rx) = chan::unbuffered();
+/// let error = tx.send_timeout(61, Duration::ZERO).unwrap_err();
+/// assert_eq!(error, SendTimeoutError::Timeout(61));
+/// assert_eq!(error.into_inner(), 61);
+/// # drop(rx);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SendTimeoutError<T> {
     /// The buffer was full for all that time; or, unbuffered, no receiver came.
@@ -26,10 +52,26 @@ pub enum SendTimeoutError<T> {
 }
 
 /// [`recv`](super::Receiver::recv) failed: the channel is closed and empty.
+///
+/// ```
+/// use sixtyone::chan::{self, RecvError};
+/// let (tx, rx) = chan::buffered(1);
+/// tx.send(61).unwrap();
+/// tx.close();
+/// assert_eq!((rx.recv(), rx.recv()), (Ok(61), Err(RecvError)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvError;
 
 /// [`try_recv`](super::Receiver::try_recv) failed.
+///
+/// ```
+/// use sixtyone::chan::{self, TryRecvError};
+/// let (tx, rx) = chan::buffered::<u8>(1);
+/// assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+/// drop(tx);
+/// assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
     /// Nothing is there now.
@@ -39,6 +81,15 @@ pub enum TryRecvError {
 }
 
 /// [`recv_timeout`](super::Receiver::recv_timeout) or [`recv_deadline`](super::Receiver::recv_deadline) failed.
+///
+/// ```
+/// use sixtyone::chan::{self, RecvTimeoutError};
+/// use std::time::Duration;
+/// let (tx, rx) = chan::unbuffered::<u8>();
+/// assert_eq!(rx.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout));
+/// drop(tx);
+/// assert_eq!(rx.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Closed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvTimeoutError {
     /// Nothing came in that time.

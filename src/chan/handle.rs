@@ -65,10 +65,33 @@ pub fn never<T>() -> Receiver<T> {
 }
 
 /// The sending end of a channel. Cloning it makes another; the last one's drop closes the channel.
+///
+/// ```
+/// let (tx, rx) = sixtyone::chan::buffered(2);
+/// let other = tx.clone();
+/// tx.send(1).unwrap();
+/// other.send(2).unwrap();
+/// assert!(tx.is_full() && tx.len() == 2 && tx.capacity() == Some(2));
+/// drop(tx);
+/// assert!(!rx.is_closed(), "the other is there");
+/// assert!(other.close());
+/// assert!(rx.is_closed() && other.send(3).is_err());
+/// assert_eq!(rx.iter().collect::<Vec<_>>(), [1, 2]);
+/// ```
 pub struct Sender<T>(Arc<Counted<T>>);
 
 /// The receiving end of a channel. Cloning it makes another; the last one's drop closes the channel and drops what is
 /// buffered. Those of [`time`](crate::time) have no senders: the clock sends.
+///
+/// ```
+/// let (tx, rx) = sixtyone::chan::unbounded();
+/// (1..=4).for_each(|i| tx.send(i).unwrap());
+/// assert_eq!((rx.recv(), rx.try_recv()), (Ok(1), Ok(2)));
+/// assert_eq!(rx.try_iter().collect::<Vec<_>>(), [3, 4]);
+/// assert!(rx.is_empty());
+/// rx.close();
+/// assert!(tx.send(5).is_err());
+/// ```
 pub struct Receiver<T>(Source<T>);
 
 impl<T> Sender<T> {

@@ -53,6 +53,33 @@
 //! })?;
 //! # std::io::Result::Ok(())
 //! ```
+//!
+//! Someone who waits, ended by a deadline and by a close:
+//!
+//! ```
+//! # // SAFETY: no thread-locals here.
+//! # let rt = unsafe { sixtyone::Runtime::new() }?;
+//! use sixtyone::net::UdpSocket;
+//! use std::io::ErrorKind;
+//! use std::time::{Duration, Instant};
+//! rt.run(|| {
+//!     let socket = UdpSocket::bind("127.0.0.1:0")?;
+//!     socket.set_read_deadline(Some(Instant::now() + Duration::from_millis(5)))?;
+//!     assert_eq!(socket.recv(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
+//!     socket.set_read_deadline(None)?;
+//!
+//!     // From std and back; then closed under who reads.
+//!     let socket = UdpSocket::from_std(socket.into_std()?)?;
+//!     let ended = sixtyone::scope(|s| {
+//!         let reader = s.spawn(|| socket.recv(&mut [0]));
+//!         sixtyone::yield_now();
+//!         socket.close().map(|()| reader.join().unwrap())
+//!     })?;
+//!     assert_eq!(ended.unwrap_err().kind(), ErrorKind::NotConnected);
+//!     std::io::Result::Ok(())
+//! })?;
+//! # std::io::Result::Ok(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod common;

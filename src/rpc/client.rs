@@ -40,7 +40,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use wait::Limit;
 
-/// How often a call is executed when messages, connections and servers get lost (Definitions 2.5 and 2.8).
+/// How often a call is executed when messages, connections and servers get lost (Definitions 2.5 and 2.8); a
+/// [chapter of the guide](crate::guide::rpc) says more.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// # rt.run(|| {
+/// use sixtyone::rpc::{self, Client, Semantics, Server, Service};
+/// let bank = Service::new("Bank").method("Pay", |_, sum: i64| Ok::<_, String>(sum));
+/// let server = Server::builder().service(bank).build();
+/// let (near, far) = rpc::pipe();
+/// sixtyone::spawn(move || server.serve_connection(far));
+/// let bank = Client::builder().semantics(Semantics::ExactlyOnce).over(near).unwrap();
+/// assert_eq!(bank.call::<i64, i64>("Bank.Pay", &61), Ok(61));
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Semantics {
     /// Once or not at all: sent once, over one connection. If no answer comes the outcome is
@@ -80,7 +95,38 @@ impl Default for Retry {
 ///
 /// What [`call`](Client::call) does can be changed per handle: `with_…` gives another one, with the same connection.
 ///
-/// See [`Server`](super::Server) for an example.
+/// See [`Server`](super::Server) for one over TCP.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// # rt.run(|| {
+/// use sixtyone::rpc::{self, Client, ErrorKind, Retry, Semantics, Server, Service};
+/// use sixtyone::sync::Context;
+/// use std::time::Duration;
+/// let math = Service::new("Math").method("Double", |_, n: i64| Ok::<_, String>(2 * n));
+/// let server = Server::builder().service(math).build();
+/// let (near, far) = rpc::pipe();
+/// sixtyone::spawn(move || server.serve_connection(far));
+///
+/// let client = Client::builder().over(near).unwrap();
+/// let patient = client
+///     .with_semantics(Semantics::AtLeastOnce)
+///     .with_retry(Retry { most: Duration::from_secs(1), ..Retry::default() })
+///     .with_timeout(Duration::from_secs(61));
+/// assert_eq!(patient.call::<i64, i64>("Math.Double", &21), Ok(42));
+/// assert_eq!(patient.go::<i64, i64>("Math.Double", &4).wait(), Ok(8));
+///
+/// let request = Context::background().with_cancel();
+/// request.cancel();
+/// let error = client.with_context(&request).call::<i64, i64>("Math.Double", &21).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Canceled);
+///
+/// assert!(client.close());
+/// let error = patient.call::<i64, i64>("Math.Double", &21).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Closed);
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Client {
     to: To,

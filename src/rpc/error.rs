@@ -6,6 +6,28 @@ use std::fmt;
 /// Why a call has failed, and whether it was executed.
 ///
 /// Errors that travel over the wire keep their kind between two of ours; Go's JSON-RPC has only texts.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// # rt.run(|| {
+/// use sixtyone::rpc::{self, Client, ErrorKind, Outcome, Server, Service};
+/// let math = Service::new("Math").method("Half", |_, n: u64| match n % 2 {
+///     0 => Ok(n / 2),
+///     _ => Err("an odd number"),
+/// });
+/// let server = Server::builder().service(math).build();
+/// let (near, far) = rpc::pipe();
+/// sixtyone::spawn(move || server.serve_connection(far));
+/// let client = Client::builder().over(near).unwrap();
+///
+/// let error = client.call::<u64, u64>("Math.Half", &61).unwrap_err();
+/// assert_eq!((error.kind(), error.outcome()), (ErrorKind::Application, Outcome::Executed));
+/// assert_eq!(error.message(), "an odd number");
+/// let error = client.call::<u64, u64>("Math.Root", &61).unwrap_err();
+/// assert_eq!((error.kind(), error.outcome()), (ErrorKind::UnknownMethod, Outcome::NotExecuted));
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,

@@ -99,7 +99,7 @@ struct Open {
     minded: bool,
 }
 
-/// What accepts connections for a [`Server`].
+/// What accepts connections for a [`Server`]: [`TcpListener`], [`UnixListener`], and whatever else can be waited on and closed.
 pub trait Listener: Send + Sync + 'static {
     /// What it accepts.
     type Stream: Send + 'static;
@@ -144,6 +144,38 @@ impl<L: Listener> Listening for L {
 }
 
 /// How a [`Server`] is to be.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// # rt.run(|| {
+/// use sixtyone::rpc::{self, Client, Codec, ErrorKind, Server, Service};
+/// use std::time::Duration;
+/// let math = Service::new("Math").method("Double", |_, n: i64| Ok::<_, String>(2 * n));
+/// let server = Server::builder()
+///     .service(math)
+///     .codec(Codec::Postcard)
+///     .authorize(|peer| if peer.token == b"61" { Ok(()) } else { Err(String::from("who are you?")) })
+///     .max_message(1 << 20)
+///     .per_connection(100)
+///     .in_total(1000)
+///     .read_timeout(Duration::from_secs(5))
+///     .write_timeout(Duration::from_secs(5))
+///     .remember(1000, Duration::from_secs(60))
+///     .build();
+/// let connect = |token: &str| {
+///     let (near, far) = rpc::pipe();
+///     let server = server.clone();
+///     sixtyone::spawn(move || server.serve_connection(far));
+///     Client::builder().token(token).over(near)
+/// };
+/// assert_eq!(connect("62").unwrap_err().kind(), ErrorKind::Unauthorized);
+/// let client = connect("61").unwrap();
+/// assert_eq!(client.call::<i64, i64>("Math.Double", &21), Ok(42));
+/// let [double] = &server.metrics()[..] else { panic!("it has one method") };
+/// assert_eq!((double.name.as_str(), double.calls, double.errors), ("Math.Double", 1, 0));
+/// # });
+/// ```
 pub struct ServerBuilder {
     services: Vec<Service>,
     limits: Limits,
@@ -191,6 +223,27 @@ impl Server {
     ///
     /// # Errors
     /// The listener's. If `prepare` fails the connection is dropped.
+    ///
+    /// ```
+    /// # // SAFETY: no thread-locals here.
+    /// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+    /// # rt.run(|| {
+    /// use sixtyone::net::TcpListener;
+    /// use sixtyone::rpc::{Client, Server, Service};
+    /// let math = Service::new("Math").method("Double", |_, n: i64| Ok::<_, String>(2 * n));
+    /// let server = Server::builder().service(math).build();
+    /// let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let address = listener.local_addr().unwrap();
+    /// sixtyone::spawn(move || {
+    ///     server.serve_with(listener, |stream| {
+    ///         eprintln!("{} has come", stream.peer_addr()?);
+    ///         Ok(stream)
+    ///     })
+    /// });
+    /// let client = Client::connect(address).unwrap();
+    /// assert_eq!(client.call::<i64, i64>("Math.Double", &21), Ok(42));
+    /// # });
+    /// ```
     pub fn serve_with<L, T, F>(&self, listener: L, prepare: F) -> io::Result<()>
     where
         L: Listener,
@@ -354,7 +407,7 @@ impl ServerBuilder {
     /// them and before the answer was on disk. And if the database is lost, or the client, what is known is lost with it.
     ///
     /// The database may have other tables, those that the methods write among them; their names must not begin with `sixtyone.`. Who writes
-    /// to it outside of calls should do so within [`runtime::blocking`](crate::runtime::blocking).
+    /// to it outside of calls should do so within [`runtime::blocking`](crate::runtime::blocking). [`Call::transaction`](super::Call::transaction) has an example.
     #[cfg(feature = "durable")]
     pub fn durable(mut self, database: impl Into<Arc<redb::Database>>) -> ServerBuilder {
         self.store = Some(Arc::new(Store::new(database.into())));

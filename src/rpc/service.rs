@@ -21,7 +21,8 @@ use std::time::Instant;
 /// use sixtyone::rpc::Service;
 /// let math = Service::new("Math")
 ///     .method("Double", |_, n: i64| Ok::<_, String>(2 * n))
-///     .method("Divide", |_, (a, b): (i64, i64)| a.checked_div(b).ok_or("divide by zero"));
+///     .method("Divide", |_, (a, b): (i64, i64)| a.checked_div(b).ok_or("divide by zero"))
+///     .named("Arith"); // `Arith.Double`
 /// # let _ = math;
 /// ```
 #[derive(Debug)]
@@ -167,6 +168,26 @@ pub struct Peer {
 }
 
 /// One call, as the method sees it.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// # rt.run(|| {
+/// use sixtyone::rpc::{self, Client, ErrorKind, Server, Service};
+/// use std::time::Duration;
+/// let slow = Service::new("Slow").method("Search", |call, ()| {
+///     assert_eq!(call.method(), "Slow.Search");
+///     assert!(call.deadline().is_some());
+///     let _ended = call.context().done().recv(); // here it would look now and then
+///     Err::<(), _>(format!("{} waits no more", call.peer().address))
+/// });
+/// let server = Server::builder().service(slow).build();
+/// let (near, far) = rpc::pipe();
+/// sixtyone::spawn(move || server.serve_connection(far));
+/// let client = Client::builder().timeout(Duration::from_millis(20)).over(near).unwrap();
+/// assert!(client.call::<_, ()>("Slow.Search", &()).is_err());
+/// # });
+/// ```
 pub struct Call {
     pub(super) method: Arc<Method>,
     pub(super) peer: Arc<Peer>,
@@ -205,6 +226,36 @@ impl Call {
     ///
     /// # Errors
     /// [`Storage`](ErrorKind::Storage) if the database can't, [`Unsupported`](ErrorKind::Unsupported) if the server has none.
+    ///
+    /// ```
+    /// # // SAFETY: no thread-locals here.
+    /// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+    /// # rt.run(|| {
+    /// use sixtyone::rpc::redb::{self, ReadableDatabase, TableDefinition};
+    /// use sixtyone::rpc::{self, Client, Semantics, Server, Service};
+    /// use std::sync::Arc;
+    /// const PAID: TableDefinition<&str, i64> = TableDefinition::new("paid");
+    ///
+    /// // In memory, for the example; `Database::create(path)` makes one that lasts.
+    /// let memory = redb::backends::InMemoryBackend::new();
+    /// let database = Arc::new(redb::Database::builder().create_with_backend(memory)?);
+    /// let bank = Service::new("Bank").method("Pay", |call, sum: i64| {
+    ///     let write = |writing: &redb::WriteTransaction| -> Result<(), redb::Error> {
+    ///         writing.open_table(PAID)?.insert("sum", sum)?;
+    ///         Ok(())
+    ///     };
+    ///     call.transaction(write).map_err(|e| e.to_string())?.map_err(|e| e.to_string())
+    /// });
+    /// let server = Server::builder().service(bank).durable(Arc::clone(&database)).build();
+    /// let (near, far) = rpc::pipe();
+    /// sixtyone::spawn(move || server.serve_connection(far));
+    /// let client = Client::builder().semantics(Semantics::ExactlyOnce).over(near).unwrap();
+    /// client.call::<i64, ()>("Bank.Pay", &61).unwrap();
+    /// let paid = database.begin_read()?.open_table(PAID)?.get("sum")?.unwrap().value();
+    /// assert_eq!(paid, 61);
+    /// # Ok::<_, redb::Error>(())
+    /// # }).unwrap();
+    /// ```
     #[cfg(feature = "durable")]
     pub fn transaction<R>(
         &self,

@@ -20,7 +20,15 @@ const MAX_THREADS: usize = 10_000;
 /// Settings of a [`Runtime`] about to be made.
 ///
 /// ```
-/// let builder = sixtyone::Runtime::builder().gomaxprocs(2).thread_name("worker").stack_size(64 * 1024);
+/// use sixtyone::runtime::{Deadlock, OnPanic};
+/// let builder = sixtyone::Runtime::builder()
+///     .gomaxprocs(2)
+///     .stack_size(64 * 1024)
+///     .thread_name("worker")
+///     .max_threads(100)
+///     .on_panic(OnPanic::Continue)
+///     .deadlock(Deadlock::Ignore)
+///     .dump_on_sigquit(true);
 /// // SAFETY: nothing here keeps a thread-local borrowed over a call that may block.
 /// let rt = unsafe { builder.build() }?;
 /// assert_eq!(rt.run(|| sixtyone::runtime::gomaxprocs()), 2);
@@ -72,7 +80,8 @@ impl Builder {
 
     /// Moves a goroutine to another thread each time it has waited or yielded, so that a broken promise about thread-locals
     /// (see [`Runtime::new`]) shows in tests. Slow: each move costs two switches between threads. Those tied to a thread
-    /// ([`runtime::lock_os_thread`](crate::runtime::lock_os_thread)) stay; on a current-thread runtime nothing moves.
+    /// ([`runtime::lock_os_thread`](crate::runtime::lock_os_thread)) stay; on a current-thread runtime nothing moves. The
+    /// [guide](crate::guide::thread_locals#how-to-find-a-broken-promise) has an example.
     pub fn migrate_always(mut self, yes: bool) -> Builder {
         self.migrate_always = yes;
         self
@@ -126,6 +135,15 @@ impl Builder {
     ///
     /// # Safety
     /// The promise of [`Runtime::current_thread`].
+    ///
+    /// ```
+    /// let builder = sixtyone::Runtime::builder().stack_size(64 * 1024);
+    /// // SAFETY: nothing in here relies on nesting per thread.
+    /// let rt = unsafe { builder.build_current_thread() }?;
+    /// let here = std::thread::current().id();
+    /// assert_eq!(rt.run(|| std::thread::current().id()), here);
+    /// # std::io::Result::Ok(())
+    /// ```
     pub unsafe fn build_current_thread(self) -> io::Result<Runtime> {
         Runtime::start(self.config(true)?)
     }
@@ -197,7 +215,8 @@ impl Runtime {
     ///   plain value, and hold an empty `asm!` (or otherwise cannot be merged or hoisted).
     ///
     /// Where that is too much to promise, [`Runtime::current_thread`] moves nothing. Everything else in this crate is safe
-    /// given this promise; [`testing::run`](crate::testing::run) takes it as given by the test that calls it.
+    /// given this promise; [`testing::run`](crate::testing::run) takes it as given by the test that calls it. What it means in practice
+    /// is a [chapter of the guide](crate::guide::thread_locals).
     pub unsafe fn new() -> io::Result<Runtime> {
         // SAFETY: the caller promises.
         unsafe { Runtime::builder().build() }

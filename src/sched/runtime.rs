@@ -27,6 +27,11 @@ use std::thread::ThreadId;
 use std::time::Duration;
 
 /// What happens when a goroutine panics.
+///
+/// ```
+/// use sixtyone::runtime::OnPanic;
+/// let builder = sixtyone::Runtime::builder().on_panic(OnPanic::Abort);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnPanic {

@@ -168,6 +168,25 @@ impl Condvar {
     }
 
     /// As [`wait_while`](Condvar::wait_while), for `time` at most; it has timed out if `condition` is true still. Blocks.
+    ///
+    /// ```
+    /// # // SAFETY: no thread-locals here.
+    /// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+    /// # rt.run(|| {
+    /// # use std::time::Duration;
+    /// use sixtyone::sync::{Condvar, Mutex};
+    /// let (ready, changed) = (Mutex::new(false), Condvar::new());
+    /// sixtyone::scope(|s| {
+    ///     s.spawn(|| {
+    ///         *ready.lock() = true;
+    ///         changed.notify_all();
+    ///     });
+    ///     let mut guard = ready.lock();
+    ///     let waited = changed.wait_timeout_while(&mut guard, Duration::from_secs(61), |ready| !*ready);
+    ///     assert!(*guard && !waited.timed_out());
+    /// });
+    /// # });
+    /// ```
     pub fn wait_timeout_while<T>(
         &self,
         guard: &mut MutexGuard<'_, T>,

@@ -205,6 +205,14 @@ impl Context {
     }
 
     /// A child which ends also at this moment; if that has passed, it has ended already.
+    ///
+    /// ```
+    /// use sixtyone::sync::{Context, ContextError};
+    /// use std::time::Instant;
+    /// let ended = Context::background().with_deadline(Instant::now());
+    /// assert_eq!(ended.err(), Some(ContextError::DeadlineExceeded));
+    /// assert!(ended.deadline().is_some_and(|when| when <= Instant::now()));
+    /// ```
     pub fn with_deadline(&self, when: Instant) -> Context {
         self.child(Deadline::at(when))
     }

@@ -87,6 +87,20 @@ impl<E> Group<E> {
     ///
     /// # Panics
     /// If `n` is 0, or if something was spawned before.
+    ///
+    /// ```
+    /// # // SAFETY: no thread-locals here.
+    /// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+    /// # rt.run(|| {
+    /// use sixtyone::sync::{Context, Group};
+    /// let (group, _ctx) = Group::with_context(&Context::background());
+    /// let group = group.limited_to(2);
+    /// for _ in 0..10 {
+    ///     group.spawn(|| Ok::<_, String>(()));
+    /// }
+    /// assert_eq!(group.wait(), Ok(()));
+    /// # });
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn limited_to(mut self, n: usize) -> Group<E> {

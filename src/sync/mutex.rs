@@ -67,6 +67,15 @@ impl<T> Mutex<T> {
     }
 
     /// Locks the mutex if it is free.
+    ///
+    /// ```
+    /// let mut lock = sixtyone::sync::Mutex::new(60);
+    /// let guard = lock.lock();
+    /// assert!(lock.try_lock().is_none());
+    /// drop(guard);
+    /// *lock.get_mut() += 1;
+    /// assert_eq!(lock.into_inner(), 61);
+    /// ```
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.raw.try_lock().then(|| self.guard())

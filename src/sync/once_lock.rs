@@ -119,6 +119,13 @@ impl<T> OnceLock<T> {
     }
 
     /// Takes the value out; the cell is empty again.
+    ///
+    /// ```
+    /// let mut cell = sixtyone::sync::OnceLock::new();
+    /// cell.set(60).unwrap();
+    /// *cell.get_mut().unwrap() += 1;
+    /// assert_eq!((cell.take(), cell.into_inner()), (Some(61), None));
+    /// ```
     pub fn take(&mut self) -> Option<T> {
         std::mem::take(self).into_inner()
     }

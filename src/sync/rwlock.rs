@@ -67,6 +67,15 @@ impl<T> RwLock<T> {
     }
 
     /// Locks for writing, if nobody has the lock or waits to write.
+    ///
+    /// ```
+    /// let mut lock = sixtyone::sync::RwLock::new(60);
+    /// let reader = lock.read();
+    /// assert!(lock.try_read().is_some() && lock.try_write().is_none());
+    /// drop(reader);
+    /// *lock.get_mut() += 1;
+    /// assert_eq!(lock.into_inner(), 61);
+    /// ```
     #[inline]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
         self.raw.try_write().then(|| RwLockWriteGuard { lock: self, not_send: PhantomData })

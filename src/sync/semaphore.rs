@@ -144,6 +144,14 @@ impl Semaphore {
     }
 
     /// Takes one permit, if one is free and nobody waits.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let semaphore = sixtyone::sync::Semaphore::new(2);
+    /// let one = semaphore.try_acquire().unwrap();
+    /// assert_eq!((one.count(), semaphore.available()), (1, 1));
+    /// assert!(semaphore.acquire_n_timeout(2, Duration::from_millis(1)).is_none());
+    /// ```
     pub fn try_acquire(&self) -> Option<SemaphorePermit<'_>> {
         self.try_acquire_n(1)
     }

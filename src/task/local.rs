@@ -56,6 +56,19 @@ macro_rules! goroutine_local {
 /// Its methods are [`std::thread::LocalKey`]'s. Those that do not say otherwise panic on a plain thread, which has no such values, and
 /// in the drop of a goroutine-local that is no more: [`try_with`](LocalKey::try_with) returns an error then. A reference that
 /// [`with`](LocalKey::with) lends may be kept over calls that block: it is the goroutine's, whatever thread that is on.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// # rt.run(|| {
+/// use std::cell::RefCell;
+/// sixtyone::goroutine_local! { static NAMES: RefCell<Vec<&'static str>> = RefCell::default() }
+/// NAMES.with_borrow_mut(|names| names.push("main"));
+/// assert_eq!(NAMES.with_borrow(Vec::len), 1);
+/// assert!(sixtyone::spawn(|| NAMES.with(|names| names.borrow().is_empty())).join().unwrap());
+/// assert_eq!(NAMES.replace(vec!["other"]), ["main"]);
+/// # });
+/// ```
 pub struct LocalKey<T: 'static> {
     init: fn() -> T,
 }

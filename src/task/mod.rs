@@ -155,7 +155,13 @@ impl Builder {
 /// The calling goroutine, or None on a plain thread.
 ///
 /// ```
-/// assert!(sixtyone::task::current().is_none());
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// use sixtyone::task;
+/// assert!(task::current().is_none());
+/// let h = rt.spawn(|| task::current().unwrap().id());
+/// let id = h.id();
+/// assert_eq!(h.join().unwrap(), id);
 /// ```
 pub fn current() -> Option<Current> {
     let gp = M::current()?.cur()?;
@@ -273,6 +279,18 @@ impl<T> JoinHandle<T> {
     }
 
     /// Whether `join` would return at once.
+    ///
+    /// ```
+    /// # // SAFETY: no thread-locals here.
+    /// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+    /// # rt.run(|| {
+    /// let (tx, rx) = sixtyone::chan::unbuffered::<()>();
+    /// let h = sixtyone::spawn(move || rx.recv());
+    /// assert!(!h.is_finished());
+    /// drop(tx);
+    /// # let _closed = h.join();
+    /// # });
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.gp.status().is_done()
     }

@@ -164,7 +164,11 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// # // SAFETY: no thread-locals here.
     /// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
     /// # rt.run(|| {
-    /// sixtyone::scope(|s| assert_eq!(s.spawn(|| 61).join().unwrap(), 61));
+    /// sixtyone::scope(|s| {
+    ///     let h = s.spawn(|| sixtyone::task::current().unwrap().id());
+    ///     let id = h.id();
+    ///     assert_eq!(h.join().unwrap(), id);
+    /// });
     /// # });
     /// ```
     pub fn join(self) -> std::thread::Result<T> {

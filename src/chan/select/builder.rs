@@ -67,6 +67,18 @@ impl<'a> Select<'a> {
     }
 
     /// Likewise; of several operations that are ready the first is selected.
+    ///
+    /// ```
+    /// use sixtyone::chan::{self, Select};
+    /// let (urgent, work) = (chan::buffered(1), chan::buffered(1));
+    /// work.0.send("work").unwrap();
+    /// urgent.0.send("alarm").unwrap();
+    /// let mut select = Select::new_biased();
+    /// select.recv(&urgent.1);
+    /// select.recv(&work.1);
+    /// let op = select.select();
+    /// assert_eq!(op.recv(&urgent.1), Ok("alarm"));
+    /// ```
     pub fn new_biased() -> Select<'a> {
         Select { biased: true, ..Select::default() }
     }

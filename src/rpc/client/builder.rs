@@ -20,6 +20,32 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// How a [`Client`] is to be.
+///
+/// ```
+/// # // SAFETY: no thread-locals here.
+/// # let rt = unsafe { sixtyone::Runtime::new() }.unwrap();
+/// # rt.run(|| {
+/// use sixtyone::rpc::{self, Client, Codec, Server, Service};
+/// use std::time::Duration;
+/// let math = Service::new("Math").method("Double", |_, n: i64| Ok::<_, String>(2 * n));
+/// let server = Server::builder().service(math).build();
+/// let client = Client::builder()
+///     .codec(Codec::Postcard)
+///     .token("who I am")
+///     .timeout(Duration::from_secs(61))
+///     .connect_timeout(Duration::from_secs(1))
+///     .write_timeout(Duration::from_secs(1))
+///     .keep_alive(Some(Duration::from_secs(10)))
+///     .max_message(1 << 20)
+///     .lazy(move || {
+///         let (near, far) = rpc::pipe();
+///         let server = server.clone();
+///         sixtyone::spawn(move || server.serve_connection(far));
+///         Ok(near)
+///     });
+/// assert_eq!(client.call::<i64, i64>("Math.Double", &21), Ok(42));
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct ClientBuilder {
     options: Options,
