@@ -23,8 +23,8 @@
 //! ```
 //!
 //! [`Runtime::run`] runs its closure as the *main goroutine*. That starts ten others; each waits in `send` until main
-//! has taken its number. `rx.iter()` ends when the last sender is gone: each goroutine drops its own when it ends, and
-//! main has dropped the first.
+//! has taken its number. `rx.iter()` ends when the last sender is gone: each goroutine drops its own when it ends,
+//! and main has dropped the first.
 //!
 //! # G, M, P
 //! - **G**, a goroutine: 128 bytes until it first runs, then a stack that costs the pages it touches.

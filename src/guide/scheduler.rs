@@ -3,8 +3,8 @@
 //! # Three letters
 //! **G** is a goroutine: a closure, and, from when it first runs, a stack of its own. **M** is a thread of the
 //! operating system, which the kernel puts on a core. **P** is the right to run Gs, and what belongs to it: there are
-//! `GOMAXPROCS` of them, and an M must hold one to run a G. So as many goroutines run at a
-//! moment as there are Ps, on about as many threads, however many goroutines wait.
+//! `GOMAXPROCS` of them, and an M must hold one to run a G. So as many goroutines run at a moment as there are Ps, on
+//! about as many threads, however many goroutines wait.
 //!
 #![doc = include_str!("gmp.svg")]
 //!
@@ -57,7 +57,7 @@
 //! });
 //! let did = rt.metrics();
 //! assert_eq!(did.spawned, 1001); // and main
-//! assert!(did.overflows > 0 && did.grq_taken > 0);
+//! assert!(did.grq_taken > 0); // what did not fit
 //! assert_eq!(did.steals, 0);
 //! # std::io::Result::Ok(())
 //! ```
@@ -75,8 +75,8 @@
 //!
 #![doc = include_str!("park.svg")]
 //!
-//! Who asks the poller? An M that has nothing in its own queues, before it goes stealing; a busy one, on every
-//! 64th tick; and when nobody is at work, one M sleeps in it. A goroutine runs on the P whose M asked.
+//! Who asks the poller? An M that has nothing in its own queues, before it goes stealing; a busy one, on every 64th
+//! tick; and when nobody is at work, one M sleeps in it. A goroutine runs on the P whose M asked.
 //!
 //! Channels, locks, timers, joins are the same with another queue. A plain thread takes part with the same notes, but
 //! sleeps where a goroutine would leave; that is why all of them work between threads and goroutines.
