@@ -14,11 +14,16 @@ pub fn outcome(elapsed: Duration, ops: usize) -> Outcome {
     Outcome { elapsed, ops, extra: String::new() }
 }
 
-pub fn cpu_time() -> Duration {
-    let mut ru: libc::rusage = unsafe { std::mem::zeroed() };
-    assert_eq!(unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut ru) }, 0);
-    let d = |t: libc::timeval| Duration::new(t.tv_sec as u64, t.tv_usec as u32 * 1000);
-    d(ru.ru_utime) + d(ru.ru_stime)
+/// `who`: RUSAGE_SELF or RUSAGE_CHILDREN.
+pub fn cpu_time(who: libc::c_int) -> Duration {
+    // SAFETY: zeros are a valid rusage, which getrusage only writes.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert_eq!(libc::getrusage(who, &mut usage), 0);
+        usage
+    };
+    let time = |t: libc::timeval| Duration::new(t.tv_sec as u64, t.tv_usec as u32 * 1000);
+    time(usage.ru_utime) + time(usage.ru_stime)
 }
 
 pub fn rss() -> usize {

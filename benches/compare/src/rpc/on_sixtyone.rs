@@ -1,6 +1,6 @@
 //! sixtyone's own RPC: postcard in frames, or Go's JSON-RPC.
 
-use crate::work::{Did, Stopwatch, WARM_UP, Work};
+use super::work::{Did, Stopwatch, WARM_UP, Work};
 use serde::{Deserialize, Serialize};
 use sixtyone::net::TcpListener;
 use sixtyone::rpc::{self, Client, Codec, Server};

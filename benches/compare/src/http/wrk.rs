@@ -13,7 +13,7 @@ pub struct Did {
     pub p99: f64,
 }
 
-pub fn run(address: &str, connections: usize, seconds: u64) -> Result<Did> {
+pub fn run(address: &str, connections: usize, seconds: usize) -> Result<Did> {
     let output = Command::new("wrk")
         .args(["-t1", "--latency", &format!("-c{connections}"), &format!("-d{seconds}s")])
         .arg(format!("http://{address}/"))

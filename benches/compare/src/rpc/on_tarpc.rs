@@ -1,6 +1,6 @@
 //! tarpc over TCP: length-delimited frames, bincode or JSON inside.
 
-use crate::work::{Did, Stopwatch, WARM_UP, Work};
+use super::work::{Did, Stopwatch, WARM_UP, Work};
 use futures::StreamExt;
 use std::time::Instant;
 use tarpc::server::{BaseChannel, Channel};

@@ -1,5 +1,6 @@
 //! What all runtimes share: what is to be done, and how it is measured and written down.
 
+use crate::work::{cpu_time, quantile};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -59,20 +60,9 @@ impl fmt::Display for Did {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.latencies.len();
         let each = |time: Duration| time.as_nanos() as f64 / n as f64;
-        let micros = |q: f64| self.latencies[(q * (n - 1) as f64) as usize] as f64 / 1e3;
+        let micros = |q: f64| quantile(&self.latencies, q) as f64 / 1e3;
         let (ns, cpu) = (each(self.elapsed), each(self.cpu));
         let (p50, p99) = (micros(0.5), micros(0.99));
-        write!(f, "calls={n} ns={ns:.1} p50_us={p50:.2} p99_us={p99:.2} cpu_ns={cpu:.1}")
+        write!(f, "calls={n} ns_per_op={ns:.1} p50_us={p50:.2} p99_us={p99:.2} cpu_ns_per_op={cpu:.1}")
     }
-}
-
-fn cpu_time(who: libc::c_int) -> Duration {
-    // SAFETY: zeros are a valid rusage, which getrusage only writes.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        assert_eq!(libc::getrusage(who, &mut usage), 0);
-        usage
-    };
-    let time = |t: libc::timeval| Duration::new(t.tv_sec as u64, t.tv_usec as u32 * 1000);
-    time(usage.ru_utime) + time(usage.ru_stime)
 }

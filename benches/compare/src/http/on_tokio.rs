@@ -35,7 +35,7 @@ pub fn serve(kind: &str, procs: usize) {
 
 async fn hello(stream: TcpStream) {
     let service = hyper::service::service_fn(|_: Request<Incoming>| async {
-        let mut response = Response::new(Full::new(Bytes::from_static(crate::BODY.as_bytes())));
+        let mut response = Response::new(Full::new(Bytes::from_static(super::BODY.as_bytes())));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         Ok::<_, Infallible>(response)
     });

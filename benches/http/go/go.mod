@@ -1,3 +1,0 @@
-module gohttp
-
-go 1.27

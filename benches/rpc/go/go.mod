@@ -1,3 +1,0 @@
-module gorpc
-
-go 1.27
