@@ -140,6 +140,6 @@ fn compare(args: Args) -> Result<ExitCode> {
     if failed == 0 {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("{failed} runs have failed");
+    eprintln!("runs that failed: {failed}");
     Ok(ExitCode::FAILURE)
 }

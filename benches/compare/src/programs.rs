@@ -5,7 +5,7 @@ use crate::results::Figures;
 use crate::rows::{Kind, Row};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Programs {
     /// Runs it to its end; what it printed, or what went wrong.
     fn finish(&self, command: &mut Command) -> Result<String> {
         let began = Instant::now();
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut child = spawn(command)?;
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break status;
@@ -83,6 +83,12 @@ impl Programs {
         child.stdout.take().ok_or("it is piped")?.read_to_string(&mut out)?;
         Ok(out)
     }
+}
+
+/// Starts it without input; its output is to be read.
+pub fn spawn(command: &mut Command) -> Result<Child> {
+    let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    Ok(started.map_err(|e| format!("{}: {e}", command.get_program().display()))?)
 }
 
 /// The Go programs, built into a folder beside this program; None (and a word on stderr) without a go.

@@ -77,7 +77,7 @@ pub fn section(results: &Results) -> String {
         .collect();
     format!(
         "{}\n\n\
-         `/ go` is our figure divided by Go's: under 1 we are faster, or smaller. tokio is tarpc in `rpc`, hyper in `http`. All rows, with \
+         `/ go` is our figure divided by Go's: under 1 we are faster, or smaller. In `rpc` Go is net/rpc with gob, tokio is tarpc; in `http` net/http, hyper, may_minihttp. All rows, with \
          CPU and p99, how they were measured and what each was to reach: [docs/comparison.md](docs/comparison.md); where the time goes: \
          [docs/performance.md](docs/performance.md). Your own run: `ci/compare.sh`.\n\n\
          {}\n\
@@ -144,7 +144,7 @@ fn facts(results: &Results) -> String {
     let rounds = results.rounds;
     let warning = if rounds < OFFICIAL {
         format!(
-            "**Preliminary**: {rounds} of {OFFICIAL} rounds, perhaps of less work than is usual, or beside others'.\n\n"
+            "**Preliminary**: {rounds} of {OFFICIAL} rounds, perhaps of less work or on a busy machine: it shows that everything runs, not who is faster.\n\n"
         )
     } else {
         String::new()

@@ -1,10 +1,10 @@
 //! The servers: processes that print their address.
 
-use crate::programs::Programs;
+use crate::programs::{self, Programs};
 use crate::{OURS, Result};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 /// What a server does.
@@ -63,7 +63,7 @@ impl Server {
                 command
             }
         };
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut child = programs::spawn(&mut command)?;
         let mut address = String::new();
         let stdout = child.stdout.take().ok_or("it is piped")?;
         let read = BufReader::new(stdout).read_line(&mut address);
