@@ -77,37 +77,37 @@ mutant() {
 }
 
 # The lock and the sleeper.
-mutant lock-not-acquire src/prim.rs prim \
+mutant lock-not-acquire src/prim/lock.rs prim \
     'compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)' \
     'compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed)'
-mutant unlock-not-release src/prim.rs prim \
+mutant unlock-not-release src/prim/lock.rs prim \
     'self.held.store(0, Ordering::Release)' \
     'self.held.store(0, Ordering::Relaxed)'
-mutant notify-not-release src/prim.rs prim \
+mutant notify-not-release src/prim/sleeper.rs prim \
     'self.word.swap(Self::TOKEN, Ordering::AcqRel)' \
     'self.word.swap(Self::TOKEN, Ordering::Acquire)'
-mutant second-token-overwritten src/prim.rs prim \
+mutant second-token-overwritten src/prim/sleeper.rs prim \
     'self.word.swap(Self::EMPTY, Ordering::Acquire);
             return true;' \
     'self.word.store(Self::EMPTY, Ordering::Relaxed);
             return true;'
-mutant sleeper-trusts-the-kernel src/prim.rs prim \
+mutant sleeper-trusts-the-kernel src/prim/sleeper.rs prim \
     '.compare_exchange(Self::TOKEN, Self::EMPTY, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok()' \
     '.compare_exchange(Self::TOKEN, Self::EMPTY, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok() || true'
 
-mutant doze-by-store src/prim.rs prim::a_dozer \
+mutant doze-by-store src/prim/sleeper.rs prim::a_dozer \
     'self.word.compare_exchange(Self::EMPTY, Self::DOZING, Ordering::AcqRel, Ordering::Acquire).is_ok()' \
     '{
             let empty = self.word.load(Ordering::Acquire) == Self::EMPTY;
             self.word.store(Self::DOZING, Ordering::Release);
             empty
         }'
-mutant doze-not-release src/prim.rs prim::a_dozer \
+mutant doze-not-release src/prim/sleeper.rs prim::a_dozer \
     'Self::DOZING, Ordering::AcqRel, Ordering::Acquire' \
     'Self::DOZING, Ordering::Acquire, Ordering::Acquire'
-mutant doze-ends-by-store src/prim.rs prim::a_dozer \
+mutant doze-ends-by-store src/prim/sleeper.rs prim::a_dozer \
     'sleep();
         }
         self.word.swap(Self::EMPTY, Ordering::Acquire) == Self::TOKEN' \
@@ -116,17 +116,17 @@ mutant doze-ends-by-store src/prim.rs prim::a_dozer \
         let told = self.word.load(Ordering::Acquire) == Self::TOKEN;
         self.word.store(Self::EMPTY, Ordering::Relaxed);
         told'
-mutant doze-ends-not-acquire src/prim.rs prim::a_dozer \
+mutant doze-ends-not-acquire src/prim/sleeper.rs prim::a_dozer \
     'sleep();
         }
         self.word.swap(Self::EMPTY, Ordering::Acquire)' \
     'sleep();
         }
         self.word.swap(Self::EMPTY, Ordering::Relaxed)'
-mutant dozer-not-kicked src/prim.rs prim::a_dozer \
+mutant dozer-not-kicked src/prim/sleeper.rs prim::a_dozer \
     'Self::DOZING => kick(),' \
     'Self::DOZING => drop(kick),'
-mutant kick-not-acquire src/prim.rs prim::a_dozer \
+mutant kick-not-acquire src/prim/sleeper.rs prim::a_dozer \
     'self.word.swap(Self::TOKEN, Ordering::AcqRel)' \
     'self.word.swap(Self::TOKEN, Ordering::Release)'
 
