@@ -4,7 +4,7 @@
 //! nothing, drops none. `ci/chaos.sh` expects the watchdog then. Spawns are not counted.
 #![forbid(unsafe_code)]
 
-use crate::sys::mem::write_stderr;
+use crate::sys::say;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,7 +18,7 @@ pub(crate) fn drops_this_ready() -> bool {
     });
     let drops = COUNT.fetch_add(1, Ordering::Relaxed) + 1 == which;
     if drops {
-        write_stderr(b"sixtyone: chaos: a ready was dropped\n");
+        say(format_args!("sixtyone: chaos: a ready was dropped"));
     }
     drops
 }

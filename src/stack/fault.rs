@@ -9,7 +9,7 @@
 #![expect(unsafe_code, reason = "reads the top of a stack from a signal handler")]
 
 use super::{GUARD, MIN_SIZE, Top, pool};
-use crate::sys::mem;
+use crate::sys::{mem, write_stderr};
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
@@ -25,7 +25,7 @@ fn report_overflow(address: usize) -> bool {
         return false;
     }
     // SAFETY: a slot whose guard somebody ran into has been laid out, and is in use by the goroutine on this thread.
-    let top = unsafe { &*((slot + stride - size_of::<Top>()) as *const Top) };
+    let top = unsafe { &*Top::of(slot, stride) };
     let mut line = Line { text: [0; 512], len: 0 };
     let id = top.goroutine.load(Ordering::Relaxed);
     let name_len = top.name_len.load(Ordering::Relaxed).min(128);
@@ -44,7 +44,7 @@ fn report_overflow(address: usize) -> bool {
         (stride - GUARD) / 1024,
         MIN_SIZE / 1024,
     );
-    mem::write_stderr(&line.text[..line.len]);
+    write_stderr(&line.text[..line.len]);
     true
 }
 

@@ -64,7 +64,7 @@ impl Class {
 pub(crate) fn owner_of(address: usize) -> Option<u64> {
     let (slot, stride) = pool::slot_of(address)?;
     // SAFETY: somebody stood there, so the slot has been laid out. Free, it may have been given back, and reads as zero.
-    let top = unsafe { &*std::ptr::with_exposed_provenance::<Top>(slot + stride - size_of::<Top>()) };
+    let top = unsafe { &*Top::of(slot, stride) };
     Some(top.goroutine.load(Ordering::Relaxed)).filter(|&id| id != 0)
 }
 
@@ -85,6 +85,13 @@ pub(crate) struct Top {
     goroutine: AtomicU64,
     name: AtomicPtr<u8>,
     name_len: AtomicUsize,
+}
+
+impl Top {
+    /// Where that of a slot stands, which is found by its address.
+    fn of(slot: usize, stride: usize) -> *const Top {
+        std::ptr::with_exposed_provenance(slot + stride - size_of::<Top>())
+    }
 }
 
 /// A stack, owned. Dropping it loses it: give it back to the [`pool`].

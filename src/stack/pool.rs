@@ -166,18 +166,18 @@ impl Free {
         if self.rest.1 - self.rest.0 < stride {
             self.reserve_arena(stride)?;
         }
-        let slot = std::ptr::with_exposed_provenance_mut::<u8>(self.rest.0);
+        let slot = exposed(self.rest.0);
         // SAFETY: the low end of an unused slot of our arena.
         unsafe {
             match guards() {
-                Guards::Light => mem::guard_light(slot, GUARD)?,
-                Guards::Heavy => mem::guard_heavy(slot, GUARD)?,
+                Guards::Light => mem::guard_light(slot.as_ptr(), GUARD)?,
+                Guards::Heavy => mem::guard_heavy(slot.as_ptr(), GUARD)?,
             }
         }
         self.rest.0 += stride;
         MADE.fetch_add(1, Ordering::Relaxed);
         // SAFETY: guarded just now, and unused.
-        Ok(unsafe { Stack::lay(NonNull::new(slot).expect("mapped at null"), class) })
+        Ok(unsafe { Stack::lay(slot, class) })
     }
 
     fn reserve_arena(&mut self, stride: usize) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! eventfd(2): a descriptor that others make readable, to end somebody's wait for descriptors.
 #![expect(unsafe_code, reason = "system calls")]
 
+use super::checked;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -10,13 +11,10 @@ pub(crate) struct EventFd(OwnedFd);
 
 impl EventFd {
     pub(crate) fn new() -> io::Result<EventFd> {
-        // SAFETY: makes a descriptor, or says why not.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: it was made just now, for us.
-        Ok(EventFd(unsafe { OwnedFd::from_raw_fd(fd) }))
+        // SAFETY: makes a descriptor, which is ours then.
+        Ok(EventFd(unsafe {
+            OwnedFd::from_raw_fd(checked(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK))?)
+        }))
     }
 
     /// Makes it readable, until it is drained.

@@ -1,6 +1,7 @@
 //! A signal handler of ours in front of the one that was there before, which still gets what is not ours alone.
 #![expect(unsafe_code, reason = "system calls")]
 
+use super::checked;
 use std::io;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -26,7 +27,7 @@ impl Former {
         ours: Handler,
         flags: libc::c_int,
     ) -> io::Result<()> {
-        let there = now(signal)?;
+        let there = action(signal)?;
         let same = |kept: &libc::sigaction| {
             (kept.sa_sigaction, kept.sa_flags) == (there.sa_sigaction, there.sa_flags)
         };
@@ -42,13 +43,13 @@ impl Former {
             libc::sigemptyset(&raw mut action.sa_mask);
             libc::sigaction(signal, &raw const action, null_mut())
         };
-        if installed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        checked(installed).map(drop)
     }
 
     /// Puts it back, unless somebody has put another one over ours since.
     pub(super) fn restore(&self, signal: libc::c_int, ours: Handler) {
         if let Some(kept) = self.kept()
-            && now(signal).is_ok_and(|now| now.sa_sigaction == address(ours))
+            && action(signal).is_ok_and(|now| now.sa_sigaction == address(ours))
         {
             // SAFETY: what the kernel has said is the action for this signal.
             unsafe { libc::sigaction(signal, kept, null_mut()) };
@@ -92,14 +93,12 @@ fn address(handler: Handler) -> usize {
     handler as *const () as usize
 }
 
-/// The action for a signal.
-fn now(signal: libc::c_int) -> io::Result<libc::sigaction> {
+/// The action for a signal, as it is now.
+pub(super) fn action(signal: libc::c_int) -> io::Result<libc::sigaction> {
     // SAFETY: an out-parameter, which may be any number before.
     unsafe {
         let mut now: libc::sigaction = std::mem::zeroed();
-        match libc::sigaction(signal, std::ptr::null(), &raw mut now) {
-            0 => Ok(now),
-            _ => Err(io::Error::last_os_error()),
-        }
+        checked(libc::sigaction(signal, std::ptr::null(), &raw mut now))?;
+        Ok(now)
     }
 }

@@ -1,6 +1,7 @@
 //! Address space: reserving it, guarding pages, giving pages back, and the signal that a guard raises.
 #![expect(unsafe_code, reason = "system calls")]
 
+use super::checked;
 use super::former::Former;
 use std::io;
 use std::ptr::NonNull;
@@ -53,10 +54,7 @@ pub(crate) unsafe fn release(at: NonNull<u8>, len: usize) {
 /// The range lies in a mapping from [`reserve`] and holds nothing.
 pub(crate) unsafe fn guard_light(at: *mut u8, len: usize) -> io::Result<()> {
     // SAFETY: the caller vouches.
-    match unsafe { libc::madvise(at.cast(), len, MADV_GUARD_INSTALL) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    checked(unsafe { libc::madvise(at.cast(), len, MADV_GUARD_INSTALL) }).map(drop)
 }
 
 /// The same with `mprotect`: two more mappings for each, so good for about 32,000 under the default limit.
@@ -65,10 +63,7 @@ pub(crate) unsafe fn guard_light(at: *mut u8, len: usize) -> io::Result<()> {
 /// As [`guard_light`].
 pub(crate) unsafe fn guard_heavy(at: *mut u8, len: usize) -> io::Result<()> {
     // SAFETY: the caller vouches.
-    match unsafe { libc::mprotect(at.cast(), len, libc::PROT_NONE) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    checked(unsafe { libc::mprotect(at.cast(), len, libc::PROT_NONE) }).map(drop)
 }
 
 /// Gives the pages' memory back at once; they read as zero afterwards. Guards stay.
@@ -103,9 +98,7 @@ pub(crate) fn ensure_signal_stack() -> io::Result<()> {
     // SAFETY: an out-parameter.
     let disabled = unsafe {
         let mut now: libc::stack_t = std::mem::zeroed();
-        if libc::sigaltstack(std::ptr::null(), &raw mut now) != 0 {
-            return Err(io::Error::last_os_error());
-        }
+        checked(libc::sigaltstack(std::ptr::null(), &raw mut now))?;
         now.ss_flags & libc::SS_DISABLE != 0
     };
     if !disabled {
@@ -113,10 +106,7 @@ pub(crate) fn ensure_signal_stack() -> io::Result<()> {
     }
     let stack = libc::stack_t { ss_sp: reserve(LEN)?.as_ptr().cast(), ss_flags: 0, ss_size: LEN };
     // SAFETY: a fresh mapping, left in place for as long as the process lives.
-    match unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    checked(unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) }).map(drop)
 }
 
 /// A handler of SIGSEGV and SIGBUS: true if the fault was its own and it has reported it.
@@ -154,10 +144,4 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, context:
             libc::sigaction(signal, &raw const default, std::ptr::null_mut());
         }
     }
-}
-
-/// Writes to standard error without locks or allocation, as a signal handler must.
-pub(crate) fn write_stderr(text: &[u8]) {
-    // SAFETY: a valid buffer. A failed write has nobody to tell.
-    unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
 }

@@ -11,11 +11,13 @@ pub(crate) mod mem;
 pub(crate) mod membarrier;
 pub(crate) mod signal;
 pub(crate) mod sock;
+mod stderr;
 pub(crate) mod thread;
 pub(crate) mod tls;
 
-/// Says something on standard error, in one piece, from wherever: takes no lock, and a standard error that nobody reads is no
-/// reason to panic.
-pub(crate) fn say(what: std::fmt::Arguments<'_>) {
-    mem::write_stderr(format!("{what}\n").as_bytes());
+pub(crate) use stderr::{say, write_stderr};
+
+/// What a system call has answered, of those that say less than 0 if they fail, and why in `errno`.
+fn checked(answer: libc::c_int) -> std::io::Result<libc::c_int> {
+    if answer < 0 { Err(std::io::Error::last_os_error()) } else { Ok(answer) }
 }

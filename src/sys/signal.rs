@@ -1,7 +1,7 @@
 //! A handler for SIGQUIT that says so to a thread; what a signal does.
 #![expect(unsafe_code, reason = "system calls")]
 
-use super::former::Former;
+use super::former::{Former, action};
 use crate::prim::Sleeper;
 use std::io;
 use std::sync::OnceLock;
@@ -26,11 +26,7 @@ pub(crate) fn restore_quit() {
 
 /// Whether the signal does now what it does by default.
 pub(crate) fn is_default(signal: i32) -> bool {
-    // SAFETY: an out-parameter of plain numbers.
-    unsafe {
-        let mut now: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal, std::ptr::null(), &raw mut now) == 0 && now.sa_sigaction == libc::SIG_DFL
-    }
+    action(signal).is_ok_and(|now| now.sa_sigaction == libc::SIG_DFL)
 }
 
 extern "C" fn on_signal(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {

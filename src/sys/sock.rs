@@ -1,6 +1,7 @@
 //! What std does not offer of descriptors: waiting for one in poll(2), and one that is dead.
 #![expect(unsafe_code, reason = "system calls")]
 
+use super::checked;
 use super::clock::timespec;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -16,7 +17,8 @@ pub(crate) enum Direction {
     Write,
 }
 
-/// Waits until `fd` is ready, or `other`, if there is one, is readable, at most `limit`; or until a signal came. False: nothing but time.
+/// Waits until `fd` is ready, or `other`, if there is one, is readable, at most `limit`; or until a signal came. False: nothing
+/// but time.
 pub(crate) fn poll(
     fd: BorrowedFd<'_>,
     direction: Direction,
@@ -35,12 +37,9 @@ pub(crate) fn poll(
     let limit = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: both arrays and the time are valid for the call; no mask.
     let n = unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, limit, std::ptr::null()) };
-    if n >= 0 {
-        return Ok(n > 0);
-    }
-    match io::Error::last_os_error() {
-        e if e.kind() == io::ErrorKind::Interrupted => Ok(true),
-        e => Err(e),
+    match checked(n) {
+        Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(true),
+        n => Ok(n? > 0),
     }
 }
 
@@ -48,10 +47,8 @@ pub(crate) fn poll(
 pub(crate) fn is_shut(fd: BorrowedFd<'_>) -> io::Result<bool> {
     let mut one = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
     // SAFETY: one descriptor's entry; no wait.
-    match unsafe { libc::poll(&raw mut one, 1, 0) } {
-        0.. => Ok(one.revents & libc::POLLRDHUP != 0),
-        _ => Err(io::Error::last_os_error()),
-    }
+    checked(unsafe { libc::poll(&raw mut one, 1, 0) })?;
+    Ok(one.revents & libc::POLLRDHUP != 0)
 }
 
 /// recvfrom(2) on a stream; never waits, not even if others have made the socket a blocking one. Into no room it reads nothing, at
@@ -90,10 +87,7 @@ fn dead() -> io::Result<&'static OwnedFd> {
         return Ok(dead);
     }
     // SAFETY: a C string; a descriptor of our own, or none.
-    let fd = unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
+    let fd = checked(unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) })?;
     // SAFETY: it was opened just now, for us.
     Ok(DEAD.get_or_init(|| unsafe { OwnedFd::from_raw_fd(fd) }))
 }
@@ -108,12 +102,9 @@ pub(crate) fn kill(fd: BorrowedFd<'_>) -> io::Result<()> {
     let dead = dead()?;
     loop {
         // SAFETY: both descriptors are open. The number remains its owner's.
-        if unsafe { libc::dup3(dead.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) } >= 0 {
-            return Ok(());
-        }
-        match io::Error::last_os_error() {
-            e if matches!(e.raw_os_error(), Some(libc::EINTR | libc::EBUSY)) => {}
-            e => return Err(e),
+        match checked(unsafe { libc::dup3(dead.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) }) {
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EINTR | libc::EBUSY)) => {}
+            result => return result.map(drop),
         }
     }
 }
