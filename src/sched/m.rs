@@ -18,6 +18,7 @@ use crate::stack::Stack;
 use crate::sys::clock::Deadline;
 use crate::sys::tls;
 use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -143,7 +144,7 @@ impl M {
     #[inline(always)]
     pub(crate) fn current<'a>() -> Option<&'a M> {
         let m = tls::current_m().cast::<M>();
-        // SAFETY: set by `Installed`, whose drop nulls it before the M goes away. The caller keeps it short.
+        // SAFETY: set by `Installed`, whose drop takes it back before the M goes away. The caller keeps it short.
         unsafe { m.as_ref() }
     }
 
@@ -288,20 +289,25 @@ impl M {
     }
 }
 
-/// Makes the M findable on this thread, until it is dropped.
+/// Makes the M findable on this thread, until it is dropped; then the one is again that was before, if there was one: what a helper
+/// of [`blocking`](crate::runtime::blocking) calls may run another current-thread runtime.
 #[derive(Debug)]
-pub(crate) struct Installed<'a>(#[expect(dead_code, reason = "keeps the M in place")] &'a M);
+pub(crate) struct Installed<'a> {
+    before: *const (),
+    /// Keeps the M in place.
+    m: PhantomData<&'a M>,
+}
 
 impl<'a> Installed<'a> {
     pub(crate) fn new(m: &'a M) -> Installed<'a> {
-        debug_assert!(tls::current_m().is_null());
+        let before = tls::current_m();
         tls::set_current_m(std::ptr::from_ref(m).cast());
-        Installed(m)
+        Installed { before, m: PhantomData }
     }
 }
 
 impl Drop for Installed<'_> {
     fn drop(&mut self) {
-        tls::set_current_m(std::ptr::null());
+        tls::set_current_m(self.before);
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn current_m() -> *const () {
     CURRENT_M.get()
 }
 
-/// Says which M runs on this thread. Nulled before an M's thread ends.
+/// Says which M runs on this thread; null, before an M's thread ends.
 #[inline(never)]
 pub(crate) fn set_current_m(m: *const ()) {
     // SAFETY: no instructions.

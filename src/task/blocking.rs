@@ -86,8 +86,9 @@ where
     let work = {
         let (errand, done) = (ErrandPtr(&raw mut errand), done.clone());
         move || {
-            // An M of no crew, that never has a P: through it `spawn` finds the runtime.
+            // An M of no crew, that never has a P, always in user code: through it `spawn` finds the runtime.
             let m = M::new(rt, Arc::new(Seat::new(NonZeroU32::MAX)));
+            m.go_out();
             {
                 let _installed = Installed::new(&m);
                 // SAFETY: the goroutine waits for `done`. If its runtime is dropped meanwhile, it waits for ever, and its

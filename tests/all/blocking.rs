@@ -4,7 +4,7 @@
 
 use crate::util::*;
 use sixtyone::sync::WaitGroup;
-use sixtyone::{chan, runtime as api, spawn, task, testing, yield_now};
+use sixtyone::{block_on, chan, runtime as api, spawn, task, testing, yield_now};
 use std::panic::{catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -109,6 +109,30 @@ fn a_helper_carries_the_runtime() {
             spawned
         });
         assert_eq!(spawned.join().unwrap(), mine);
+    });
+}
+
+/// What the call does may tell a task, whose waker is then called on the helper.
+#[test]
+fn a_helper_wakes_a_task() {
+    current_thread().run(|| {
+        let (tx, rx) = chan::unbuffered();
+        let task = std::thread::spawn(move || block_on(rx.recv_async()));
+        // Only who waits can be sent to so.
+        api::blocking(|| until(|| tx.try_send(61).is_ok()));
+        assert_eq!(task.join().unwrap(), Ok(61));
+    });
+}
+
+/// The call may run another runtime in the helper's thread, and belongs to its own again afterwards.
+#[test]
+fn a_helper_runs_another_runtime() {
+    current_thread().run(|| {
+        let spawned = api::blocking(|| {
+            assert_eq!(current_thread().run(|| spawn(|| 61).join().unwrap()), 61);
+            spawn(thread_id)
+        });
+        assert_eq!(spawned.join().unwrap(), thread_id());
     });
 }
 
