@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "a joiner's node is read by who ends")]
 
 use super::idle::Queue;
-use super::model;
+use super::{beside, model};
 use crate::block_on;
 use crate::g::WaitReason;
 use crate::g::bell::Bell;
@@ -127,11 +127,6 @@ impl Rt {
     }
 }
 
-fn spawn(rt: &Arc<Rt>, f: impl FnOnce(&Rt) + 'static) -> thread::JoinHandle<()> {
-    let rt = Arc::clone(rt);
-    thread::spawn(move || f(&rt))
-}
-
 /// A waker and the drop want the same goroutine; whoever wins, it is buried, since no M is left.
 #[test]
 fn a_waker_in_flight_is_waited_for() {
@@ -139,7 +134,7 @@ fn a_waker_in_flight_is_waited_for() {
         let rt = Rt::new();
         let epoch = rt.slots[0].ticket.epoch();
         rt.park(0);
-        let waker = spawn(&rt, move |rt| rt.wake(0, epoch));
+        let waker = beside(&rt, move |rt| rt.wake(0, epoch));
         rt.close();
         rt.bury_all();
         assert_eq!(rt.fate(0), (0, 1), "when the drop is over");
@@ -157,8 +152,8 @@ fn it_is_run_or_buried() {
         let rt = Rt::new();
         let epoch = rt.slots[0].ticket.epoch();
         rt.park(0);
-        let waker = spawn(&rt, move |rt| rt.wake(0, epoch));
-        let m = spawn(&rt, Rt::schedule);
+        let waker = beside(&rt, move |rt| rt.wake(0, epoch));
+        let m = beside(&rt, |rt| rt.schedule());
         rt.close();
         m.join().unwrap();
         rt.bury_all();
@@ -173,7 +168,7 @@ fn it_is_run_or_buried() {
 fn a_late_parker_is_buried_once() {
     model(4, || {
         let rt = Rt::new();
-        let m = spawn(&rt, |rt| {
+        let m = beside(&rt, |rt| {
             rt.park(0);
             rt.bury_all();
         });
@@ -192,7 +187,7 @@ fn a_late_parker_is_woken() {
         let rt = Rt::new();
         let epoch = rt.slots[0].ticket.epoch();
         rt.close();
-        let waker = spawn(&rt, move |rt| rt.wake(0, epoch));
+        let waker = beside(&rt, move |rt| rt.wake(0, epoch));
         rt.park(0);
         rt.bury_all();
         waker.join().unwrap();
@@ -207,7 +202,7 @@ fn a_late_parker_is_woken() {
 fn a_reused_slot_is_not_ours() {
     model(4, || {
         let rt = Rt::new();
-        let other = spawn(&rt, |rt| {
+        let other = beside(&rt, |rt| {
             rt.slots[0].rt.store(0, Ordering::Relaxed);
             rt.slots[0].rt.store(ANOTHERS, Ordering::Relaxed);
             rt.park(0);
@@ -227,7 +222,7 @@ fn a_slot_reused_while_it_is_looked_at_is_not_ours() {
         let rt = Rt::new();
         let epoch = rt.slots[0].ticket.epoch();
         rt.park(0);
-        let other = spawn(&rt, move |rt| {
+        let other = beside(&rt, move |rt| {
             if rt.slots[0].ticket.claim(epoch, Wake::Handed) {
                 rt.slots[0].ticket.take();
                 rt.slots[0].rt.store(ANOTHERS, Ordering::Relaxed);
@@ -344,8 +339,7 @@ impl Future for Handle<'_> {
 }
 
 fn ends(ending: &Arc<Ending>) -> thread::JoinHandle<()> {
-    let ending = Arc::clone(ending);
-    thread::spawn(move || ending.finish())
+    beside(ending, |ending| ending.finish())
 }
 
 #[test]

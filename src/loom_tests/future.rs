@@ -4,8 +4,8 @@
 //! The end of a goroutine that is awaited is in the models of [`drop`](super::drop).
 
 use super::chan::{Count, Value, receives, sends};
-use super::model;
 use super::select::{gives_up, offers};
+use super::{beside, model};
 use crate::block_on;
 use crate::chan::{self, Receiver, RecvError, RecvFuture};
 use crate::prim::atomic::{AtomicU32, Ordering};
@@ -54,17 +54,12 @@ impl Future for Opened<'_> {
     }
 }
 
-fn run(gate: &Arc<Gate>, f: impl FnOnce(&Gate) + 'static) -> thread::JoinHandle<()> {
-    let gate = Arc::clone(gate);
-    thread::spawn(move || f(&gate))
-}
-
 /// The wake comes before the wait, in it, or after the end.
 #[test]
 fn a_wake_finds_who_waits() {
     model(4, || {
         let gate = Gate::new();
-        let opener = run(&gate, Gate::open);
+        let opener = beside(&gate, |gate| gate.open());
         block_on(Opened(&gate));
         gate.cell.get_mut();
         opener.join().unwrap();
@@ -78,7 +73,7 @@ fn a_wake_finds_who_waits() {
 fn a_wake_for_nothing_hides_none() {
     model(3, || {
         let gate = Gate::new();
-        let others = [run(&gate, Gate::wake), run(&gate, Gate::open)];
+        let others = [beside(&gate, |gate| gate.wake()), beside(&gate, |gate| gate.open())];
         block_on(Opened(&gate));
         gate.cell.get_mut();
         others.into_iter().for_each(|other| other.join().unwrap());

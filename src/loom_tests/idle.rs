@@ -1,7 +1,7 @@
 //! The idle protocol ([`crate::sched::idle`]) with the real global queue. Loom's threads are Ms, and the last item of work
 //! that is run closes the runtime; so if work is lost, somebody sleeps for ever, which loom calls a deadlock.
 
-use super::model;
+use super::{beside, model};
 use crate::g::Gp;
 use crate::prim::Sleeper;
 use crate::prim::atomic::{AtomicU32, Ordering};
@@ -100,14 +100,9 @@ impl Rt {
         }
     }
 
-    pub(super) fn spawn(self: &Arc<Self>, f: impl FnOnce(&Arc<Self>) + 'static) -> thread::JoinHandle<()> {
-        let rt = Arc::clone(self);
-        thread::spawn(move || f(&rt))
-    }
-
     /// An M that starts with a P, counted as spinning.
     pub(super) fn start(self: &Arc<Self>, p: PToken) -> thread::JoinHandle<()> {
-        self.spawn(|rt| rt.schedule(&Arc::new(Bed::new()), p, true))
+        beside(self, |rt| rt.schedule(&Arc::new(Bed::new()), p, true))
     }
 
     /// An M that has none.
@@ -177,7 +172,7 @@ fn a_spinner_gives_up_between_two_submitters() {
     model(3, || {
         let rt = Rt::new(1, 2);
         let m = rt.start(rt.idle.take_first().unwrap());
-        let other = rt.spawn(|rt| rt.submit(Work::Quick));
+        let other = beside(&rt, |rt| rt.submit(Work::Quick));
         rt.submit(Work::Quick);
         other.join().unwrap();
         m.join().unwrap();
@@ -192,7 +187,7 @@ fn a_busy_m_goes_to_sleep_as_work_comes() {
         let rt = Rt::new(1, 2);
         let p = rt.idle.take_p().unwrap();
         rt.grq.push(Work::Quick).unwrap();
-        let m = rt.spawn(move |rt| rt.schedule(&Arc::new(Bed::new()), p, false));
+        let m = beside(&rt, move |rt| rt.schedule(&Arc::new(Bed::new()), p, false));
         rt.submit(Work::Quick);
         m.join().unwrap();
         rt.check();
@@ -205,7 +200,7 @@ fn a_busy_m_spins_as_work_comes() {
     model(5, || {
         let rt = Rt::new(1, 1);
         let p = rt.idle.take_p().unwrap();
-        let m = rt.spawn(move |rt| {
+        let m = beside(&rt, move |rt| {
             let spinning = rt.idle.start_spinning(1);
             assert!(spinning, "nobody else does");
             rt.schedule(&Arc::new(Bed::new()), p, spinning);
@@ -277,7 +272,7 @@ fn a_thief_gives_up_as_an_lrq_fills() {
         let (lrq, thieves) = Local::<4>::new();
         let _busy = rt.idle.take_p().unwrap();
         let mut p = rt.idle.take_first().unwrap();
-        let thief = rt.spawn(move |rt| {
+        let thief = beside(&rt, move |rt| {
             let bed = Arc::new(Bed::new());
             while thieves.steal_one().is_none() {
                 p = rt.idle.sleep(&bed, p, true, &Look(|| !thieves.is_empty())).expect("open");
@@ -295,8 +290,8 @@ fn a_p_is_handed_on_as_work_comes() {
     model(3, || {
         let rt = Rt::new(1, 1);
         let p = rt.idle.take_p().unwrap();
-        let other = rt.spawn(Rt::acquire_and_schedule);
-        let submitter = rt.spawn(|rt| rt.submit(Work::Quick));
+        let other = beside(&rt, Rt::acquire_and_schedule);
+        let submitter = beside(&rt, |rt| rt.submit(Work::Quick));
         rt.idle.put_p(p);
         rt.see_to(rt.idle.wake_if(|| rt.grq.len() > 0));
         submitter.join().unwrap();
@@ -311,7 +306,7 @@ fn nobody_sleeps_through_the_close() {
     model(3, || {
         let rt = Rt::new(1, 0);
         let m = rt.start(rt.idle.take_first().unwrap());
-        let other = rt.spawn(Rt::acquire_and_schedule);
+        let other = beside(&rt, Rt::acquire_and_schedule);
         rt.idle.close();
         m.join().unwrap();
         other.join().unwrap();
@@ -324,7 +319,7 @@ fn nobody_is_woken_into_a_closed_runtime_for_ever() {
     model(3, || {
         let rt = Rt::new(1, 0);
         let m = rt.start(rt.idle.take_first().unwrap());
-        let waker = rt.spawn(|rt| rt.see_to(rt.idle.wake()));
+        let waker = beside(&rt, |rt| rt.see_to(rt.idle.wake()));
         rt.idle.close();
         m.join().unwrap();
         waker.join().unwrap();
@@ -335,31 +330,11 @@ fn nobody_is_woken_into_a_closed_runtime_for_ever() {
 #[test]
 fn the_counts_come_back() {
     model(3, || {
-        let rt = Rt::new(1, 1);
-        let ran = Arc::new(AtomicU32::new(0));
-        let mut p = rt.idle.take_first().unwrap();
-        let m = thread::spawn({
-            let (rt, ran) = (Arc::clone(&rt), Arc::clone(&ran));
-            move || {
-                let bed = Arc::new(Bed::new());
-                let mut spinning = true;
-                loop {
-                    if rt.look().is_some() {
-                        if std::mem::replace(&mut spinning, false) {
-                            rt.see_to(rt.idle.stop_spinning(|| rt.grq.len() > 0));
-                        }
-                        ran.store(1, Ordering::Release);
-                    }
-                    match rt.idle.sleep(&bed, p, spinning, &Look(|| rt.grq.len() > 0)) {
-                        Some(given) => p = given,
-                        None => return,
-                    }
-                    spinning = true;
-                }
-            }
-        });
+        // More than there is, so that the runtime stays open.
+        let rt = Rt::new(1, 2);
+        let m = rt.start(rt.idle.take_first().unwrap());
         rt.submit(Work::Quick);
-        while ran.load(Ordering::Acquire) == 0 || !rt.idle.all_idle() {
+        while rt.left.load(Relaxed) == 2 || !rt.idle.all_idle() {
             thread::yield_now();
         }
         let counts = rt.idle.counts();

@@ -1,8 +1,8 @@
 //! The keeper ([`crate::sched::idle`], step 4): Ms that go to sleep with timers pending, with the real timers. When the last
 //! goroutine has been woken the runtime closes; so if a deadline is nobody's business, somebody sleeps for ever.
 
-use super::model;
 use super::timers::Sleeper;
+use super::{beside, model};
 use crate::g::ticket::Wake;
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::clock;
@@ -10,7 +10,6 @@ use crate::sched::bed::{Bed, Outside, PToken};
 use crate::sched::idle::{Idle, Sleepy, Woke};
 use crate::sys::clock::Deadline;
 use crate::timer::Timers;
-use loom::thread;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -61,9 +60,13 @@ impl Rt {
         self.held[p.index()].store(1, Ordering::Relaxed);
     }
 
-    fn spawn(self: &Arc<Self>, f: impl FnOnce(&Rt) + 'static) -> thread::JoinHandle<()> {
-        let rt = Arc::clone(self);
-        thread::spawn(move || f(&rt))
+    /// Both Ps, held by Ms that are about to start.
+    fn hold_both(&self) -> [PToken; 2] {
+        [0, 1].map(|_| {
+            let p = self.idle.take_first().unwrap();
+            self.hold(&p);
+            p
+        })
     }
 
     /// An M that starts as a spinner.
@@ -130,7 +133,7 @@ fn a_keeper_is_woken_for_work() {
         let rt = Rt::new(1, 2);
         let p = rt.idle.take_first().unwrap();
         rt.sleeps(0, 5);
-        let m = rt.spawn(move |rt| rt.schedule(p));
+        let m = beside(&rt, move |rt| rt.schedule(p));
         rt.submit();
         m.join().unwrap();
         rt.check();
@@ -144,7 +147,7 @@ fn a_keeper_sees_to_a_p_that_is_idle() {
         let rt = Rt::new(2, 2);
         let p = rt.idle.take_first().unwrap();
         rt.sleeps(1 - p.index(), 5);
-        let m = rt.spawn(move |rt| rt.schedule(p));
+        let m = beside(&rt, move |rt| rt.schedule(p));
         rt.submit();
         m.join().unwrap();
         rt.check();
@@ -157,12 +160,10 @@ fn a_keeper_sees_to_a_p_that_is_idle() {
 fn an_earlier_deadline_displaces_the_keeper() {
     model(3, || {
         let rt = Rt::new(2, 1);
-        let [a, b] = [0, 1].map(|_| rt.idle.take_first().unwrap());
-        rt.hold(&a);
-        rt.hold(&b);
+        let [a, b] = rt.hold_both();
         rt.sleeps(a.index(), 1_000_000);
         rt.sleeps(b.index(), 4);
-        let m = rt.spawn(move |rt| rt.schedule(a));
+        let m = beside(&rt, move |rt| rt.schedule(a));
         rt.schedule(b);
         m.join().unwrap();
         rt.check();
@@ -174,12 +175,10 @@ fn an_earlier_deadline_displaces_the_keeper() {
 fn a_displaced_keeper_gets_up() {
     model(2, || {
         let rt = Rt::new(2, 2);
-        let [a, b] = [0, 1].map(|_| rt.idle.take_first().unwrap());
-        rt.hold(&a);
-        rt.hold(&b);
+        let [a, b] = rt.hold_both();
         rt.sleeps(a.index(), 9);
         rt.sleeps(b.index(), 4);
-        let m = rt.spawn(move |rt| rt.schedule(a));
+        let m = beside(&rt, move |rt| rt.schedule(a));
         rt.schedule(b);
         m.join().unwrap();
         rt.check();
@@ -191,10 +190,8 @@ fn a_displaced_keeper_gets_up() {
 fn a_deadline_comes_when_others_sleep() {
     model(3, || {
         let rt = Rt::new(2, 1);
-        let [a, b] = [0, 1].map(|_| rt.idle.take_first().unwrap());
-        rt.hold(&a);
-        rt.hold(&b);
-        let m = rt.spawn(move |rt| rt.schedule(a));
+        let [a, b] = rt.hold_both();
+        let m = beside(&rt, move |rt| rt.schedule(a));
         rt.sleeps(b.index(), 3);
         rt.schedule(b);
         m.join().unwrap();
@@ -209,7 +206,7 @@ fn a_keeper_does_not_sleep_through_the_close() {
         let rt = Rt::new(1, 2);
         let p = rt.idle.take_first().unwrap();
         rt.sleeps(0, 5);
-        let m = rt.spawn(move |rt| rt.schedule(p));
+        let m = beside(&rt, move |rt| rt.schedule(p));
         rt.idle.close();
         m.join().unwrap();
         assert_eq!(rt.idle.asleep(), 0);

@@ -62,6 +62,15 @@ fn model(preemptions: usize, f: impl Fn() + Send + Sync + 'static) {
     assert!(n > 1, "nothing was tried");
 }
 
+/// A thread of loom's that does this with what all of them share.
+fn beside<T: 'static, R: 'static>(
+    shared: &Arc<T>,
+    f: impl FnOnce(&Arc<T>) -> R + 'static,
+) -> loom::thread::JoinHandle<R> {
+    let shared = Arc::clone(shared);
+    loom::thread::spawn(move || f(&shared))
+}
+
 /// Fails to fail if loom does not see the atomics: every other model would be worth nothing.
 #[test]
 #[should_panic(expected = "Causality violation")]

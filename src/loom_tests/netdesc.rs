@@ -4,7 +4,7 @@
 //! for ever.
 #![expect(unsafe_code, reason = "a waiter that dies has its node in its frame")]
 
-use super::model;
+use super::{beside, model};
 use crate::g::Heir;
 use crate::g::parker::Parker;
 use crate::g::waiter::{Waiter, Who};
@@ -14,7 +14,6 @@ use crate::prim::clock;
 use crate::sched::netpoll::{emptying, inherit, perform, set_deadline, wait, wake_all};
 use crate::sched::park::{commit, ready};
 use crate::sys::clock::Deadline;
-use loom::thread;
 use std::io::{self, ErrorKind};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -38,11 +37,6 @@ impl Socket {
     fn new(bytes: u32) -> Arc<Socket> {
         let (bytes, killed, ended) = (AtomicU32::new(bytes), AtomicU32::new(0), AtomicU32::new(0));
         Arc::new(Socket { side: Side::new(), bytes, killed, ended })
-    }
-
-    fn spawn<R: 'static>(self: &Arc<Self>, f: impl FnOnce(&Socket) -> R + 'static) -> thread::JoinHandle<R> {
-        let socket = Arc::clone(self);
-        thread::spawn(move || f(&socket))
     }
 
     fn op(&self) -> io::Result<()> {
@@ -133,7 +127,7 @@ impl Socket {
 fn an_event_is_not_missed() {
     model(4, || {
         let socket = Socket::new(0);
-        let poller = socket.spawn(|socket| socket.arrive(1));
+        let poller = beside(&socket, |socket| socket.arrive(1));
         socket.read(Deadline::NEVER).unwrap();
         poller.join().unwrap();
         assert_eq!(socket.left(), 0);
@@ -145,7 +139,7 @@ fn an_event_is_not_missed() {
 fn an_emptied_socket_tells_of_more() {
     model(3, || {
         let socket = Socket::new(0);
-        let poller = socket.spawn(|socket| {
+        let poller = beside(&socket, |socket| {
             socket.arrive(1);
             socket.arrive(1);
         });
@@ -162,7 +156,7 @@ fn an_emptied_socket_tells_of_more() {
 fn an_emptied_socket_tells_of_its_end() {
     model(3, || {
         let socket = Socket::new(0);
-        let poller = socket.spawn(|socket| {
+        let poller = beside(&socket, |socket| {
             socket.arrive(1);
             socket.end();
         });
@@ -183,7 +177,7 @@ fn an_emptied_socket_tells_of_its_end() {
 fn an_old_event_is_not_taken_for_a_new_one() {
     model(3, || {
         let socket = Socket::new(0);
-        let poller = socket.spawn(|socket| {
+        let poller = beside(&socket, |socket| {
             socket.arrive(1);
             socket.arrive(1);
         });
@@ -199,8 +193,8 @@ fn an_old_event_is_not_taken_for_a_new_one() {
 fn an_event_is_good_for_two() {
     model(2, || {
         let socket = Socket::new(0);
-        let poller = socket.spawn(|socket| socket.arrive(2));
-        let other = socket.spawn(|socket| socket.read(Deadline::NEVER));
+        let poller = beside(&socket, |socket| socket.arrive(2));
+        let other = beside(&socket, |socket| socket.read(Deadline::NEVER));
         socket.read(Deadline::NEVER).unwrap();
         other.join().unwrap().unwrap();
         poller.join().unwrap();
@@ -213,11 +207,11 @@ fn an_event_is_good_for_two() {
 fn two_events_come_for_two() {
     model(2, || {
         let socket = Socket::new(0);
-        let poller = socket.spawn(|socket| {
+        let poller = beside(&socket, |socket| {
             socket.arrive(1);
             socket.arrive(1);
         });
-        let other = socket.spawn(|socket| socket.read(Deadline::NEVER));
+        let other = beside(&socket, |socket| socket.read(Deadline::NEVER));
         socket.read(Deadline::NEVER).unwrap();
         other.join().unwrap().unwrap();
         poller.join().unwrap();
@@ -230,7 +224,7 @@ fn a_reader_gives_up_as_the_event_comes() {
     model(4, || {
         clock::every_look_adds(1);
         let socket = Socket::new(0);
-        let poller = socket.spawn(|socket| socket.arrive(1));
+        let poller = beside(&socket, |socket| socket.arrive(1));
         let read = socket.read(soon());
         poller.join().unwrap();
         match read {
@@ -249,8 +243,8 @@ fn an_event_passes_one_that_gave_up() {
     model(2, || {
         clock::every_look_adds(1);
         let socket = Socket::new(0);
-        let hurried = socket.spawn(|socket| socket.read(soon()));
-        let patient = socket.spawn(|socket| socket.read(Deadline::NEVER));
+        let hurried = beside(&socket, |socket| socket.read(soon()));
+        let patient = beside(&socket, |socket| socket.read(Deadline::NEVER));
         socket.arrive(1);
         if hurried.join().unwrap().is_ok() {
             socket.arrive(1);
@@ -265,8 +259,8 @@ fn an_event_passes_one_that_gave_up() {
 fn nobody_waits_past_the_close() {
     model(2, || {
         let socket = Socket::new(0);
-        let closer = socket.spawn(Socket::close);
-        let other = socket.spawn(|socket| socket.read(Deadline::NEVER));
+        let closer = beside(&socket, |socket| socket.close());
+        let other = beside(&socket, |socket| socket.read(Deadline::NEVER));
         assert_eq!(socket.read(Deadline::NEVER), Err(ErrorKind::NotConnected));
         assert_eq!(other.join().unwrap(), Err(ErrorKind::NotConnected));
         closer.join().unwrap();
@@ -278,8 +272,8 @@ fn nobody_waits_past_the_close() {
 fn an_event_comes_with_the_close() {
     model(1, || {
         let socket = Socket::new(0);
-        let closer = socket.spawn(Socket::close);
-        let other = socket.spawn(|socket| socket.read(Deadline::NEVER));
+        let closer = beside(&socket, |socket| socket.close());
+        let other = beside(&socket, |socket| socket.read(Deadline::NEVER));
         socket.arrive(1);
         let read = [socket.read(Deadline::NEVER), other.join().unwrap()];
         closer.join().unwrap();
@@ -294,7 +288,7 @@ fn a_deadline_comes_to_who_waits() {
     model(3, || {
         clock::every_look_adds(1);
         let socket = Socket::new(0);
-        let mover = socket.spawn(|socket| socket.set_deadline(soon()));
+        let mover = beside(&socket, |socket| socket.set_deadline(soon()));
         assert_eq!(socket.read(Deadline::NEVER), Err(ErrorKind::TimedOut));
         mover.join().unwrap();
         socket.arrive(1);
@@ -309,7 +303,7 @@ fn a_deadline_goes_while_somebody_waits() {
         clock::every_look_adds(1);
         let socket = Socket::new(0);
         socket.set_deadline(soon());
-        let mover = socket.spawn(|socket| {
+        let mover = beside(&socket, |socket| {
             socket.set_deadline(Deadline::NEVER);
             socket.arrive(1);
         });
@@ -323,7 +317,7 @@ fn a_deadline_goes_while_somebody_waits() {
             }
         }
         // Nothing is left of the deadline.
-        let poller = socket.spawn(|socket| socket.arrive(1));
+        let poller = beside(&socket, |socket| socket.arrive(1));
         socket.read(Deadline::NEVER).unwrap();
         poller.join().unwrap();
     });
@@ -334,9 +328,9 @@ fn a_deadline_goes_while_somebody_waits() {
 fn a_deadline_moves_as_the_event_comes() {
     model(1, || {
         let socket = Socket::new(0);
-        let mover = socket.spawn(|socket| socket.set_deadline(Deadline::after(Duration::from_secs(1000))));
-        let poller = socket.spawn(|socket| socket.arrive(2));
-        let other = socket.spawn(|socket| socket.read(Deadline::NEVER));
+        let mover = beside(&socket, |socket| socket.set_deadline(Deadline::after(Duration::from_secs(1000))));
+        let poller = beside(&socket, |socket| socket.arrive(2));
+        let other = beside(&socket, |socket| socket.read(Deadline::NEVER));
         socket.read(Deadline::NEVER).unwrap();
         other.join().unwrap().unwrap();
         [mover, poller].into_iter().for_each(|thread| thread.join().unwrap());
@@ -348,8 +342,8 @@ fn a_deadline_moves_as_the_event_comes() {
 fn an_event_outlives_its_waiter() {
     model(2, || {
         let socket = Socket::new(0);
-        let mortal = socket.spawn(Socket::wait_and_die);
-        let poller = socket.spawn(|socket| socket.arrive(1));
+        let mortal = beside(&socket, |socket| socket.wait_and_die());
+        let poller = beside(&socket, |socket| socket.arrive(1));
         socket.read(Deadline::NEVER).unwrap();
         // It may be the other that still waits.
         socket.arrive(1);

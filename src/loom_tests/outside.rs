@@ -2,7 +2,7 @@
 //! who ask gets, and Ms that ask it when they find nothing, and wait in it. When the last event and piece of work has been
 //! run the runtime closes; so if one is nobody's business, somebody sleeps for ever.
 
-use super::model;
+use super::{beside, model};
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::{Lock, Rank, Sleeper, clock};
 use crate::sched::bed::{Bed, Outside, PToken};
@@ -100,14 +100,9 @@ impl Rt {
         })
     }
 
-    fn spawn(self: &Arc<Self>, f: impl FnOnce(&Arc<Rt>) + 'static) -> thread::JoinHandle<()> {
-        let rt = Arc::clone(self);
-        thread::spawn(move || f(&rt))
-    }
-
     /// An M on a thread of its own.
     fn start(self: &Arc<Self>, p: PToken, spinning: bool) -> thread::JoinHandle<()> {
-        self.spawn(move |rt| rt.schedule(p, spinning))
+        beside(self, move |rt| rt.schedule(p, spinning))
     }
 
     fn submit(self: &Arc<Self>, n: usize) {
@@ -231,7 +226,7 @@ fn an_event_comes_with_work() {
     model(3, || {
         let rt = Rt::new(1, 2);
         let m = rt.start(rt.idle.take_first().unwrap(), true);
-        let source = rt.spawn(|rt| rt.poller.happens());
+        let source = beside(&rt, |rt| rt.poller.happens());
         rt.submit(1);
         source.join().unwrap();
         m.join().unwrap();
@@ -246,7 +241,7 @@ fn who_goes_last_waits_outside() {
         let rt = Rt::new(2, 1);
         let [a, b] = [0, 1].map(|_| rt.idle.take_p().unwrap());
         let m = rt.start(a, false);
-        let source = rt.spawn(|rt| rt.poller.happens());
+        let source = beside(&rt, |rt| rt.poller.happens());
         rt.schedule(b, false);
         source.join().unwrap();
         m.join().unwrap();
@@ -262,7 +257,7 @@ fn a_keeper_of_time_does_not_keep_others_in() {
         let rt = Rt::with_deadline(2, 1, Deadline::after(Duration::from_secs(1000)));
         let [a, b] = [0, 1].map(|_| rt.idle.take_p().unwrap());
         let m = rt.start(a, false);
-        let source = rt.spawn(|rt| rt.poller.happens());
+        let source = beside(&rt, |rt| rt.poller.happens());
         rt.schedule(b, false);
         source.join().unwrap();
         m.join().unwrap();
@@ -276,7 +271,7 @@ fn time_passes_outside() {
     model(2, || {
         clock::every_look_adds(1);
         let rt = Rt::with_deadline(1, 2, Deadline::after(Duration::from_millis(5)));
-        let source = rt.spawn(|rt| {
+        let source = beside(&rt, |rt| {
             rt.signal.sleep();
             rt.poller.happens();
         });
@@ -298,7 +293,7 @@ fn nobody_waits_outside_beside_one_at_work() {
         }
         assert!(!rt.idle.waits_outside());
         assert_eq!(rt.waits.load(Relaxed), 0);
-        let source = rt.spawn(|rt| {
+        let source = beside(&rt, |rt| {
             while !rt.idle.waits_outside() {
                 thread::yield_now();
             }
@@ -318,7 +313,7 @@ fn one_is_sent_outside_beside_one_at_work() {
         let rt = Rt::new(2, 1);
         let [a, _busy] = [0, 1].map(|_| rt.idle.take_p().unwrap());
         let m = rt.start(a, false);
-        let source = rt.spawn(|rt| rt.poller.happens());
+        let source = beside(&rt, |rt| rt.poller.happens());
         rt.watch();
         rt.signal.sleep();
         source.join().unwrap();
@@ -333,7 +328,7 @@ fn an_event_comes_without_a_p() {
     model(4, || {
         let rt = Rt::new(1, 1);
         let m = rt.start(rt.idle.take_first().unwrap(), true);
-        let source = rt.spawn(|rt| rt.poller.happens());
+        let source = beside(&rt, |rt| rt.poller.happens());
         if let Some(p) = rt.idle.take_p() {
             rt.idle.put_p(p);
             rt.see_to(rt.idle.wake_if(|| rt.has_work()));
@@ -352,7 +347,7 @@ fn an_event_comes_as_another_takes_the_p() {
     model(2, || {
         let rt = Rt::new(1, 1);
         let m = rt.start(rt.idle.take_first().unwrap(), true);
-        let source = rt.spawn(|rt| rt.poller.happens());
+        let source = beside(&rt, |rt| rt.poller.happens());
         if let Some(p) = rt.idle.take_p() {
             rt.schedule(p, false);
         }
@@ -380,7 +375,7 @@ fn nobody_who_came_leaves_with_the_keeper() {
     model(4, || {
         let rt = Rt::new(1, 2);
         let m = rt.start(rt.idle.take_first().unwrap(), true);
-        let source = rt.spawn(|rt| rt.poller.happens());
+        let source = beside(&rt, |rt| rt.poller.happens());
         rt.idle.close();
         source.join().unwrap();
         m.join().unwrap();

@@ -1,10 +1,9 @@
 //! [`crate::sched::own`]: an M that comes and goes, and others that take its P or borrow it. The P is a [`RaceCell`]: loom
 //! checks that each access comes after the one before.
 
-use super::model;
+use super::{beside, model};
 use crate::prim::{Lock, RaceCell, Rank};
 use crate::sched::own::{Hold, Taking};
-use loom::thread;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -65,11 +64,6 @@ impl Shared {
     }
 }
 
-fn beside(shared: &Arc<Shared>, f: impl FnOnce(&Shared) + 'static) -> thread::JoinHandle<()> {
-    let shared = Arc::clone(shared);
-    thread::spawn(move || f(&shared))
-}
-
 #[test]
 fn the_m_or_the_taker_has_it() {
     model(4, || {
@@ -88,7 +82,7 @@ fn the_m_or_the_taker_has_it() {
 fn it_comes_back_from_a_borrower() {
     model(4, || {
         let shared = Shared::new();
-        let borrower = beside(&shared, Shared::borrow);
+        let borrower = beside(&shared, |shared| shared.borrow());
         assert!(shared.call() && shared.call(), "it was only lent");
         borrower.join().unwrap();
         assert!(shared.call());
@@ -99,7 +93,7 @@ fn it_comes_back_from_a_borrower() {
 fn one_takes_one_borrows() {
     model(3, || {
         let shared = Shared::new();
-        let borrower = beside(&shared, Shared::borrow);
+        let borrower = beside(&shared, |shared| shared.borrow());
         let taker = beside(&shared, |shared| {
             shared.take();
         });

@@ -5,7 +5,7 @@
 //! it at once, in place of `ready`.
 #![expect(unsafe_code, reason = "queues nodes; releases locks on the parked one's behalf")]
 
-use super::model;
+use super::{beside, model};
 use crate::g::parker::Parker;
 use crate::g::ticket::{Epoch, Seen, Wake};
 use crate::g::waiter::{Waiter, Who};
@@ -158,20 +158,12 @@ impl Object {
     }
 }
 
-fn spawn(
-    shared: &Arc<(Object, Goroutine)>,
-    f: impl FnOnce(&Object, &Goroutine) + 'static,
-) -> thread::JoinHandle<()> {
-    let shared = Arc::clone(shared);
-    thread::spawn(move || f(&shared.0, &shared.1))
-}
-
 /// A waker may come at any moment; it finds nobody, or somebody who is off the stack.
 #[test]
 fn nobody_is_run_on_a_stack_in_use() {
     model(3, || {
         let shared = Arc::new((Object::new(), Goroutine::new()));
-        let sender = spawn(&shared, |object, g| object.send(&[g]));
+        let sender = beside(&shared, |shared| shared.0.send(&[&shared.1]));
         shared.0.wait(&shared.1);
         sender.join().unwrap();
         shared.1.check(&[Wake::Handed]);
@@ -185,7 +177,7 @@ fn a_timer_runs_nobody_on_a_stack_in_use() {
     model(3, || {
         let shared = Arc::new((Object::new(), Goroutine::new()));
         let epoch = shared.1.node.epoch;
-        let timer = spawn(&shared, move |object, g| object.expire(g, epoch));
+        let timer = beside(&shared, move |shared| shared.0.expire(&shared.1, epoch));
         shared.0.wait(&shared.1);
         timer.join().unwrap();
         // Too early, it did nothing.
@@ -206,9 +198,9 @@ fn of_sender_closer_and_timer_one_wins() {
     model(3, || {
         let shared = Arc::new((Object::new(), Goroutine::new()));
         let epoch = shared.1.node.epoch;
-        let sender = spawn(&shared, |object, g| object.send(&[g]));
-        let closer = spawn(&shared, |object, g| object.close(&[g]));
-        let timer = spawn(&shared, move |object, g| object.expire(g, epoch));
+        let sender = beside(&shared, |shared| shared.0.send(&[&shared.1]));
+        let closer = beside(&shared, |shared| shared.0.close(&[&shared.1]));
+        let timer = beside(&shared, move |shared| shared.0.expire(&shared.1, epoch));
         shared.0.wait(&shared.1);
         sender.join().unwrap();
         closer.join().unwrap();
@@ -228,10 +220,8 @@ fn a_loser_unlinks_itself() {
         let [first, second] = &shared.1;
         shared.0.wait(first);
         shared.0.wait(second);
-        let timers = [0, 1].map(|i| {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.0.expire(&shared.1[i], shared.1[i].node.epoch))
-        });
+        let timers = [0, 1]
+            .map(|i| beside(&shared, move |shared| shared.0.expire(&shared.1[i], shared.1[i].node.epoch)));
         shared.0.send(&[first, second]);
         timers.into_iter().for_each(|timer| timer.join().unwrap());
         let handed = [first, second].map(|g| {

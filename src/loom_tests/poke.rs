@@ -5,7 +5,7 @@
 //! a poker does; so loom reports a waker that runs it too early, and whoever does not see what the other left there.
 #![expect(unsafe_code, reason = "writes to the cell of a value handed over")]
 
-use super::model;
+use super::{beside, model};
 use crate::g::ticket::{Epoch, Seen, Ticket, Wake};
 use crate::prim::RaceCell;
 use loom::thread;
@@ -94,11 +94,6 @@ impl Waiting {
         let seen = self.why.load(Relaxed);
         assert!(why.iter().any(|&why| why as usize == seen), "for reason {seen}");
     }
-}
-
-fn beside(shared: &Arc<Waiting>, f: impl FnOnce(&Waiting) + 'static) -> thread::JoinHandle<()> {
-    let shared = Arc::clone(shared);
-    thread::spawn(move || f(&shared))
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What goes past the idle lists' usual ways: a P handed to a certain M, the M of a tied goroutine, Ps that come and go.
 
 use super::idle::{Rt, Work};
-use super::model;
+use super::{beside, model};
 use crate::sched::bed::{Bed, PToken};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ fn a_taken_p_reaches_its_m() {
     model(3, || {
         let rt = Rt::new(1, 1);
         let p = rt.idle.take_p().unwrap();
-        let sleeper = rt.spawn(|rt| rt.acquire_and_schedule());
+        let sleeper = beside(&rt, |rt| rt.acquire_and_schedule());
         rt.grq.push(Work::Quick).unwrap();
         match rt.idle.take_bed() {
             Some(bed) => rt.idle.hand_to(&bed, p, None).unwrap(),
@@ -34,7 +34,7 @@ fn a_taken_p_reaches_its_m() {
 fn a_sleeper_goes_back_to_bed() {
     model(3, || {
         let rt = Rt::new(1, 1);
-        let sleeper = rt.spawn(|rt| {
+        let sleeper = beside(&rt, |rt| {
             let held = rt.idle.take_p();
             let bed = Arc::new(Bed::new());
             match held {
@@ -42,7 +42,7 @@ fn a_sleeper_goes_back_to_bed() {
                 None => rt.acquire_and_schedule(),
             }
         });
-        let sysmon = rt.spawn(|rt| {
+        let sysmon = beside(&rt, |rt| {
             if let Some(bed) = rt.idle.take_bed() {
                 rt.idle.put_bed(bed);
                 rt.see_to(rt.idle.wake_if(|| rt.grq.len() > 0));
@@ -62,7 +62,7 @@ fn a_tied_goroutine_comes_home() {
         let rt = Rt::new(1, 0);
         let p = rt.idle.take_p().unwrap();
         let bed = Arc::new(Bed::new());
-        let sender = rt.spawn({
+        let sender = beside(&rt, {
             let bed = Arc::clone(&bed);
             move |rt| rt.idle.hand_to(&bed, p, None).unwrap()
         });
@@ -76,7 +76,7 @@ fn a_tied_goroutine_comes_home() {
 fn nobody_waits_at_home_for_ever() {
     model(4, || {
         let rt = Rt::new(1, 0);
-        let closer = rt.spawn(|rt| rt.idle.close());
+        let closer = beside(&rt, |rt| rt.idle.close());
         assert!(rt.idle.await_errand(&Arc::new(Bed::new())).is_none());
         closer.join().unwrap();
     });
@@ -88,11 +88,11 @@ fn nobody_is_forgotten_between_lists() {
     model(4, || {
         let rt = Rt::new(1, 0);
         let p = rt.idle.take_p().unwrap();
-        let sleeper = rt.spawn(|rt| {
+        let sleeper = beside(&rt, |rt| {
             let given = rt.idle.acquire(&Arc::new(Bed::new()));
             assert!(given.is_none_or(|(p, spinning)| p.index() == 0 && spinning));
         });
-        let closer = rt.spawn(|rt| rt.idle.close());
+        let closer = beside(&rt, |rt| rt.idle.close());
         if let Some(bed) = rt.idle.take_bed() {
             let _closing = rt.idle.hand_to(&bed, p, None);
         }
@@ -119,8 +119,8 @@ fn another_p_takes_up_what_waits() {
         let rt = Rt::new(1, 2);
         let p = rt.idle.take_p().unwrap();
         rt.grq.push(Work::Waits).unwrap();
-        let busy = rt.spawn(move |rt| rt.schedule(&Arc::new(Bed::new()), p, false));
-        let submitter = rt.spawn(|rt| rt.submit(Work::Signals));
+        let busy = beside(&rt, move |rt| rt.schedule(&Arc::new(Bed::new()), p, false));
+        let submitter = beside(&rt, |rt| rt.submit(Work::Signals));
         more(&rt, 2);
         submitter.join().unwrap();
         busy.join().unwrap();
@@ -135,8 +135,8 @@ fn a_p_goes_as_work_comes() {
         let rt = Rt::new(2, 1);
         let p = rt.idle.take_p().unwrap();
         assert_eq!(p.index(), 0);
-        let shrinker = rt.spawn(|rt| set_active(rt, 1));
-        let busy = rt.spawn(move |rt| rt.schedule(&Arc::new(Bed::new()), p, false));
+        let shrinker = beside(&rt, |rt| set_active(rt, 1));
+        let busy = beside(&rt, move |rt| rt.schedule(&Arc::new(Bed::new()), p, false));
         rt.submit(Work::Quick);
         shrinker.join().unwrap();
         busy.join().unwrap();
@@ -152,7 +152,7 @@ fn what_a_retired_p_leaves_is_done() {
         let mut ps: Vec<PToken> = (0..2).filter_map(|_| rt.idle.take_p()).collect();
         let (second, first) = (ps.pop().unwrap(), ps.pop().unwrap());
         set_active(&rt, 1);
-        let other = rt.spawn(move |rt| rt.schedule(&Arc::new(Bed::new()), first, false));
+        let other = beside(&rt, move |rt| rt.schedule(&Arc::new(Bed::new()), first, false));
         rt.grq.push(Work::Quick).unwrap();
         rt.idle.retire(second, || 1);
         rt.see_to(rt.idle.wake_if(|| rt.grq.len() > 0));
@@ -167,7 +167,7 @@ fn the_count_is_that_of_the_list() {
     model(3, || {
         let rt = Rt::new(2, 0);
         let p = rt.idle.take_p().unwrap();
-        let shrinker = rt.spawn(|rt| set_active(rt, 1));
+        let shrinker = beside(&rt, |rt| set_active(rt, 1));
         rt.idle.put_p(p);
         shrinker.join().unwrap();
         assert_eq!(rt.idle.counts().idle(), 1);

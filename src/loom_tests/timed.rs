@@ -5,6 +5,7 @@
 
 use super::chan::{Count, Value, receives, sends};
 use super::model;
+use super::waitgroup::works;
 use crate::chan::{self, Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 use crate::prim::{RaceCell, clock};
 use crate::sync::{Mutex, WaitGroup};
@@ -262,13 +263,7 @@ fn a_wait_for_zero_gives_up() {
                 }
             })
         };
-        let worker = {
-            let (group, work) = (group.clone(), Arc::clone(&work));
-            thread::spawn(move || {
-                work.get_mut();
-                group.done();
-            })
-        };
+        let worker = works(&group, &work);
         group.wait();
         work.get();
         hurried.join().unwrap();

@@ -6,6 +6,15 @@ use crate::sync::WaitGroup;
 use loom::thread;
 use std::sync::Arc;
 
+/// A thread that does its work and says so.
+pub(super) fn works(group: &WaitGroup, work: &Arc<RaceCell<()>>) -> thread::JoinHandle<()> {
+    let (group, work) = (group.clone(), Arc::clone(work));
+    thread::spawn(move || {
+        work.get_mut();
+        group.done();
+    })
+}
+
 /// What was done before the `done`s is seen after the `wait`.
 #[test]
 fn the_waiter_sees_what_was_done() {
@@ -41,13 +50,7 @@ fn every_waiter_is_woken() {
                 work.get();
             })
         };
-        let worker = {
-            let (group, work) = (group.clone(), Arc::clone(&work));
-            thread::spawn(move || {
-                work.get_mut();
-                group.done();
-            })
-        };
+        let worker = works(&group, &work);
         group.wait();
         work.get();
         waiter.join().unwrap();
@@ -82,13 +85,7 @@ fn a_late_done_does_not_end_the_next_wait() {
             thread::spawn(move || group.done())
         };
         group.add(1);
-        let second = {
-            let (group, work) = (group.clone(), Arc::clone(&work));
-            thread::spawn(move || {
-                work.get_mut();
-                group.done();
-            })
-        };
+        let second = works(&group, &work);
         group.wait();
         work.get_mut();
         late.join().unwrap();
