@@ -1,14 +1,14 @@
 //! The architecture, as a test: a layer imports only from its own line of the table and the lines above it.
 //!
 //! Reads the paths in `src` that start at the crate's root, however they are written (`crate::x`, groups, `super::super`),
-//! but not comments, strings or links in documentation. Also: no file is longer than a reader's
-//! patience, and one has the thread-locals.
+//! but not comments, strings or links in documentation. Also: no file is longer than a reader's patience, and one has the
+//! thread-locals.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the bottom up; see `design.md`, 10. What is missing is yet to be written.
+/// From the bottom up; `CONTRIBUTING.md` says what is where.
 const LINES: [&[&str]; 8] = [
     &["prim", "sys"],
     &["arch", "stack"],

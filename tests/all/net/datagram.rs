@@ -2,7 +2,6 @@
 
 use super::*;
 use sixtyone::net::{UdpSocket, UnixDatagram};
-use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;

@@ -3,7 +3,7 @@
 use super::*;
 use sixtyone::net::{TcpListener, UdpSocket, UnixDatagram};
 use sixtyone::sync::ContextError;
-use std::io::ErrorKind::{self, ConnectionAborted, TimedOut};
+use std::io::ErrorKind::{ConnectionAborted, TimedOut};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const CANCELED: (ErrorKind, Option<ContextError>) = (ConnectionAborted, Some(ContextError::Canceled));
@@ -310,27 +310,8 @@ fn guards_that_come_and_go_lose_nothing() {
                 })
             })
             .collect();
-        let writes = start(move || {
-            for i in 0..all {
-                b.write_all(&i.to_le_bytes()).unwrap();
-                if i % 16 == 0 {
-                    sixtyone::yield_now();
-                }
-            }
-        });
-        for i in 0..all {
-            let (mut word, mut n) = ([0; 8], 0);
-            while n < 8 {
-                match (*a).read(&mut word[n..]) {
-                    Ok(some) => n += some,
-                    Err(e) => {
-                        assert!([TimedOut, ConnectionAborted].contains(&e.kind()), "{e:?}");
-                        sixtyone::yield_now();
-                    }
-                }
-            }
-            assert_eq!(u64::from_le_bytes(word), i);
-        }
+        let writes = start(move || write_numbers(&b, all));
+        read_numbers(&a, all, &[TimedOut, ConnectionAborted]);
         done.store(true, Ordering::Relaxed);
         binds.into_iter().for_each(Started::join);
         writes.join();

@@ -20,7 +20,7 @@ use sixtyone::net::{TcpListener, TcpStream, UnixStream};
 use sixtyone::sync::Context;
 use sixtyone::{JoinHandle, Runtime, runtime as api, spawn, task};
 use std::fmt::Debug;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,6 +33,33 @@ const LONG: Duration = Duration::from_secs(60);
 /// How often to do what may go wrong seldom: a debug build does a part of it.
 const fn rounds(all: u64) -> u64 {
     if cfg!(debug_assertions) { all / 50 } else { all }
+}
+
+/// Writes the numbers below `all`, so slowly that they are waited for now and then.
+fn write_numbers(stream: &UnixStream, all: u64) {
+    for i in 0..all {
+        stream.write_all(&i.to_le_bytes()).unwrap();
+        if i % 16 == 0 {
+            sixtyone::yield_now();
+        }
+    }
+}
+
+/// Reads them, each once and in order, however often a read ends with one of these errors.
+fn read_numbers(stream: &UnixStream, all: u64, errors: &[ErrorKind]) {
+    for i in 0..all {
+        let (mut word, mut n) = ([0; 8], 0);
+        while n < 8 {
+            match stream.read(&mut word[n..]) {
+                Ok(some) => n += some,
+                Err(e) => {
+                    assert!(errors.contains(&e.kind()), "{e:?}");
+                    sixtyone::yield_now();
+                }
+            }
+        }
+        assert_eq!(u64::from_le_bytes(word), i);
+    }
 }
 
 /// As a goroutine over several Ps, on a current-thread runtime, on one where each wait moves it, also in trouble, and as a plain

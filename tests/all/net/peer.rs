@@ -1,7 +1,6 @@
 //! What the other side does: it goes away, in halves or at once, or does not listen.
 
 use super::*;
-use std::io::ErrorKind;
 
 /// One direction ends, the other goes on.
 #[test]

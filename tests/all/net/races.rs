@@ -1,7 +1,6 @@
 //! Deadlines and closes that race with data.
 
 use super::*;
-use std::io::ErrorKind;
 use std::sync::atomic::AtomicBool;
 
 /// A byte is sent at about the moment when the reader's deadline passes: it gets the byte or the error, and the byte then comes
@@ -82,27 +81,8 @@ fn a_deadline_that_moves_loses_nothing() {
                 }
             }
         });
-        let writes = start(move || {
-            for i in 0..all {
-                b.write_all(&i.to_le_bytes()).unwrap();
-                if i % 16 == 0 {
-                    sixtyone::yield_now();
-                }
-            }
-        });
-        for i in 0..all {
-            let (mut word, mut n) = ([0; 8], 0);
-            while n < 8 {
-                match (*a).read(&mut word[n..]) {
-                    Ok(some) => n += some,
-                    Err(e) => {
-                        assert_eq!(e.kind(), ErrorKind::TimedOut);
-                        sixtyone::yield_now();
-                    }
-                }
-            }
-            assert_eq!(u64::from_le_bytes(word), i);
-        }
+        let writes = start(move || write_numbers(&b, all));
+        read_numbers(&a, all, &[ErrorKind::TimedOut]);
         done.store(true, Ordering::Relaxed);
         moves.join();
         writes.join();
