@@ -206,10 +206,10 @@ mutant outside-not-kicked src/sched/bed.rs outside \
     'self.sleeper.notify_or(|| self.outside.get().into_iter().for_each(|outside| outside.kick()));' \
     'self.sleeper.notify();'
 mutant outside-nobody src/sched/idle.rs outside \
-    'let outside = outside && (self.nobody_works() || lists.outside_wanted);' \
+    'let outside = outside && (self.all_idle_now() || lists.outside_wanted);' \
     'let outside = outside && lists.outside_wanted;'
 mutant outside-beside-one-at-work src/sched/idle.rs outside::nobody_waits \
-    'let outside = outside && (self.nobody_works() || lists.outside_wanted);' \
+    'let outside = outside && (self.all_idle_now() || lists.outside_wanted);' \
     ''
 mutant outside-not-when-there-is-a-keeper src/sched/idle.rs outside \
     'Some(other) => until < other.until || (outside && !other.outside),' \

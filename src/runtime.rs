@@ -50,7 +50,7 @@ impl Runtime {
         );
         let cold = Cold { name: Some("main".into()), stack_size: Some(MAIN_SIZE), ..Cold::default() };
         let site = Location::caller();
-        match JoinHandle::of(start::run_main(&self.shared, f, Box::new(cold), site)).join() {
+        match JoinHandle::of(start::run_main(&self.shared, f, site, Box::new(cold))).join() {
             Ok(value) => value,
             Err(payload) => resume_unwind(payload),
         }

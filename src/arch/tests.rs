@@ -1,3 +1,4 @@
+//! The switch by itself: between a thread's stack and one from the heap.
 #![expect(unsafe_code, reason = "switches by hand")]
 
 use super::{prepare, switch};

@@ -22,6 +22,7 @@
 //! claim ([`Who::left_to_holder`]). Therefore the node is here: it has to outlive the future.
 #![expect(unsafe_code, reason = "a node that is reached through a queue")]
 
+use super::task::drop_contained;
 use super::ticket::{Seen, Ticket, Wake};
 use super::waiter::Who;
 use super::waitq::{Node, WaitQueue};
@@ -198,10 +199,8 @@ impl Bell {
 
 /// Runs user code that nobody is there to hear of if it panics.
 fn contain(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f))
-        && let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
-    {
-        std::mem::forget(second);
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        drop_contained(payload);
     }
 }
 

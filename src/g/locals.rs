@@ -5,8 +5,8 @@
 //! - a value lies in a box of its own and stays there until `drop_all`, so references outlive changes of the list;
 //! - a key that has had a value keeps its entry; `drop_all` leaves it empty, so that there is no second value.
 //!
-//! The list is never dropped with values in it but with a ghost's slot, and then they are leaked, like all that a ghost has: somebody
-//! that it lent one to may still run.
+//! The list is never dropped with values in it but with a ghost's slot, and then they are leaked, like all that a ghost has:
+//! somebody that it lent one to may still run.
 #![expect(unsafe_code, reason = "values with their types erased")]
 
 use super::{Cold, Gp};

@@ -75,10 +75,7 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
         if let Err(payload) = unsafe { drop_locals(gp) }
             && result.is_ok()
         {
-            let ok = std::mem::replace(&mut result, Err(payload));
-            if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(ok))) {
-                std::mem::forget(second);
-            }
+            drop_contained(std::mem::replace(&mut result, Err(payload)));
         }
         let panicked = result.is_err();
         // SAFETY: still us; a Running needs no drop.
@@ -131,6 +128,13 @@ pub(crate) unsafe fn init<F: FnOnce() -> T, T>(gp: Gp, f: F, spawn: Spawn) {
         gp.init(&Typed::<F, T>::CODE, spawn);
         put(gp, f);
     }
+}
+
+/// Drops a value of a user's where nobody is there to hear of it if that panics: the panic hook has printed it. False: it did.
+pub(crate) fn drop_contained<V>(value: V) -> bool {
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(value)));
+    // A payload whose drop panics, too, would come next.
+    dropped.map_err(std::mem::forget).is_ok()
 }
 
 /// Takes the result of an ended goroutine out.

@@ -122,9 +122,7 @@ impl Waiter {
             Who::Task(bell) => bell.ticket.claim_held(self.epoch, why, || {}),
         }
     }
-}
 
-impl Waiter {
     /// Whether it may still be won: neither dead nor woken by something else. Under its queue's lock.
     pub(crate) fn waits(&self) -> bool {
         self.who.ticket().look() == Seen::Waiting(self.epoch)

@@ -3,8 +3,8 @@
 //! Lives under its owner's lock. First come, first served; O(1) to unlink from the middle.
 #![expect(unsafe_code, reason = "nodes lie in the waiters' frames")]
 
-use crate::g::ticket::{Epoch, Ticket, Wake};
-use crate::g::waiter::{Links, Waiter, Who};
+use super::ticket::{Epoch, Ticket, Wake};
+use super::waiter::{Links, Waiter, Who};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -16,7 +16,7 @@ pub(crate) struct WaitQueue {
     tail: Option<NonNull<Waiter>>,
 }
 
-// SAFETY: nodes are touched under the queue's lock only (invariant *node* of g::waiter).
+// SAFETY: nodes are touched under the queue's lock only (see the head of `waiter`).
 unsafe impl Send for WaitQueue {}
 
 impl WaitQueue {

@@ -402,7 +402,7 @@ impl Desc {
         }
     }
 
-    /// The number of the descriptor that this is a side of: for reports.
+    /// Whether the side at this address is one of its two: for reports.
     pub(crate) fn has_side(&self, side: usize) -> bool {
         [&self.read, &self.write].iter().any(|own| std::ptr::from_ref::<Side>(own).addr() == side)
     }

@@ -18,11 +18,11 @@
 #![expect(unsafe_code, reason = "takes goroutines apart that will never run again")]
 
 use super::p::P;
-use super::park::{ready, ring};
-use super::run::discard;
+use super::park::ring;
+use super::run::{discard, ready_joiner};
 use super::runtime::Shared;
 use crate::g::status::End;
-use crate::g::ticket::{Seen, Ticket, Wake};
+use crate::g::ticket::{Seen, Ticket};
 use crate::g::{Gp, flag, slab};
 use crate::prim::yield_thread;
 use crate::runq::global::Fifo;
@@ -213,12 +213,7 @@ unsafe fn end(gp: Gp) {
         match gp.status().finish(|| (*gp.bell()).expect("BELL is set after the bell")) {
             End::Handles => {}
             End::Rings(bell) => ring(bell),
-            End::Joined => {
-                let node = (*gp.joiner()).expect("JOINER is set after the node");
-                if node.as_ref().claim(Wake::Handed) {
-                    ready(node.as_ref().who);
-                }
-            }
+            End::Joined => ready_joiner(gp),
             End::Mine => discard(gp, None),
         }
     }

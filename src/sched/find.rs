@@ -111,7 +111,8 @@ pub(crate) fn find_work(m: &M) -> Option<Gp> {
     }
 }
 
-fn start_with(m: &M, token: PToken, spinning: bool) {
+/// An M that had no P goes on with this one.
+pub(super) fn start_with(m: &M, token: PToken, spinning: bool) {
     m.hold(token);
     m.spinning.set(spinning);
     m.rt.sysmon.rouse();
@@ -140,11 +141,16 @@ fn begin_slice(m: &M, slice: u32) -> bool {
 /// A G was found: this M, if it was a spinner, is none any more.
 #[inline(always)]
 pub(super) fn settle(m: &M, gp: Gp) -> Gp {
+    stop_spinning(m);
+    gp
+}
+
+#[inline(always)]
+pub(super) fn stop_spinning(m: &M) {
     if m.spinning.replace(false) {
         let woke = m.rt.idle.stop_spinning(|| m.rt.work_queued());
         m.rt.see_to(woke);
     }
-    gp
 }
 
 /// Steps 1 to 3.

@@ -35,7 +35,7 @@
 //! Why not Go's `needspinning`: it saves the second look for Ms that never spun. Here every M that gives up its P
 //! takes the second look, and the flag has nothing left to do.
 //!
-//! Used by `sched::find` and `sched::ready`; the models drive it with threads as Ms and a list as the queue.
+//! Used by [`find`](super::find), and by whoever submits ([`Shared::wake`](super::runtime::Shared::wake)); the models drive it with threads as Ms and a list as the queue.
 #![forbid(unsafe_code)]
 
 use super::bed::{Bed, Outside, PToken};
@@ -346,7 +346,7 @@ impl Idle {
     /// Step 4. None: another keeper does for both, or we were given a P meanwhile.
     fn keep(&self, bed: &Arc<Bed>, until: Deadline, outside: bool) -> Option<Keeper> {
         let mut lists = self.lists.lock();
-        let outside = outside && (self.nobody_works() || lists.outside_wanted);
+        let outside = outside && (self.all_idle_now() || lists.outside_wanted);
         let wanted = match &lists.keeper {
             None => outside || until != Deadline::NEVER,
             Some(other) => until < other.until || (outside && !other.outside),
@@ -363,8 +363,8 @@ impl Idle {
         Some(keeper)
     }
 
-    /// Under the lock, since it is two numbers.
-    fn nobody_works(&self) -> bool {
+    /// See [`all_idle`](Idle::all_idle). Under the lock, since it is two numbers.
+    fn all_idle_now(&self) -> bool {
         Counts(self.counts.load(Ordering::SeqCst)).idle() >= self.in_use.load(Ordering::SeqCst)
     }
 
@@ -403,7 +403,7 @@ impl Idle {
     /// Whether nobody holds a P, in one order with all changes of the counts.
     pub(crate) fn all_idle(&self) -> bool {
         let _still = self.lists.lock();
-        self.nobody_works()
+        self.all_idle_now()
     }
 
     /// A new P, not in use so far.

@@ -16,7 +16,8 @@
 //! - [`own`] whose P it is, and how it is taken from one who does not come back
 //! - [`idle`] who sleeps, who spins, who is woken, and why no wake-up is lost; [`bed`] where an M sleeps
 //! - [`netpoll`] who asks the network poller, and when; waiting for a descriptor
-//! - [`park`] park and ready: the one way to block; [`alarm`] the clock of async tasks, which wait without it
+//! - [`park`] park and ready: the one way to block; [`several`] the same under several locks; [`alarm`] the clock of async tasks,
+//!   which wait without it
 //! - [`run`] g0's loop, first and last steps of a goroutine; [`spawn`] making one
 //! - [`blocking`] calls that block their thread; [`resize`] GOMAXPROCS at run time; [`pin`] goroutines tied to a thread
 //! - [`runtime`] what Ms share; [`crew`] the Ms; [`builder`] how it is made; [`start`] its threads; [`close`] its end
@@ -24,6 +25,7 @@
 //!   [`report`] last words
 //! - [`dump`] every goroutine, with its stack by [`poke`]; [`deadlock`] nothing can run any more; [`cycle`] locks held in a circle, by
 //!   their [`holder`]s; [`sigquit`] a dump on demand; [`registry`] the runtimes of the process; [`frames`] how a trace is shown
+//! - `chaos`, in a build of its own: loses a wake-up, to prove that tests notice
 //!
 //! # Invariants
 //! - **one owner**, **one place**, **type-stable**: see [`crate::g`].

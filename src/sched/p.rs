@@ -6,9 +6,11 @@
 #![expect(unsafe_code, reason = "a cell that belongs to whoever holds the P")]
 
 use super::bed::PToken;
+use super::m::M;
 use super::runtime::Shared;
 use super::stats::Stats;
 use crate::g::{Gp, slab};
+use crate::prim::REAL;
 use crate::runq::local::{Local, Next, Thieves};
 use crate::stack::{Class, Stack, pool};
 use crate::timer::Timers;
@@ -263,6 +265,16 @@ impl Rng {
     pub(crate) fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.next()) * n as u128) >> 64) as usize
     }
+}
+
+/// A random number, whose upper half is good; from the P's source if there is one. In a model always the same.
+pub(crate) fn random() -> u64 {
+    static THREADS: AtomicU64 = AtomicU64::new(0);
+    if !REAL {
+        return 0;
+    }
+    let of_p = M::current().and_then(M::peek).map(P::draw);
+    of_p.unwrap_or_else(|| Rng::new(THREADS.fetch_add(1, Ordering::Relaxed), 0).next())
 }
 
 /// Each of `0..n` once, in an order that differs from call to call: a random start and a random step that has no

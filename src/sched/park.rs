@@ -1,7 +1,7 @@
 //! Park and ready: the one way to block, and the one way to end it.
 //!
 //! To park under a lock:
-//! 1. [`me`] says who waits; the caller makes a [`Waiter`] node of it and queues it, under the queue's lock.
+//! 1. [`me`] says who waits; the caller makes a [node](crate::g::waiter) of it and queues it, under the queue's lock.
 //! 2. [`park_until`] switches to g0. Only there, with the registers saved, is the ticket armed and the lock released
 //!    ([`commit`]). So whoever finds the node under the lock finds a waiter that is off its stack.
 //! 3. Whoever wins the ticket does its business with the node and calls [`ready`], once.
@@ -9,7 +9,8 @@
 //!
 //! A plain thread does the same with a [`Parker`] and sleeps instead of switching, so channels and locks work between
 //! threads and goroutines both ways. So does a goroutine that must not leave its thread ([`may_move`]): its M sleeps, having
-//! handed its P on, and goes on without one until the goroutine next comes to g0. A goroutine whose runtime is dropped meanwhile never returns from `park`.
+//! handed its P on, and goes on without one until the goroutine next comes to g0. A goroutine whose runtime is dropped meanwhile
+//! never returns from `park`.
 //!
 //! Who waits for several things parks under several locks: [`several`](super::several).
 //!
@@ -29,7 +30,7 @@ use crate::arch;
 use crate::g::bell::Bell;
 use crate::g::parker::{Asleep, Parker};
 use crate::g::ticket::{Ticket, Wake};
-use crate::g::waiter::{Waiter, Who};
+use crate::g::waiter::Who;
 use crate::g::waitq::WaitQueue;
 use crate::g::{Gp, Heir, WaitReason};
 use crate::prim::RawLock;
@@ -431,16 +432,9 @@ pub(crate) fn claim_batch(queue: &mut WaitQueue, why: Wake, batch: &mut [Option<
     for (n, place) in batch.iter_mut().enumerate() {
         match queue.claim_first(why) {
             // SAFETY: valid until `ready`, which comes later.
-            Some(node) => *place = Some(unsafe { who_of(node) }),
+            Some(node) => *place = Some(unsafe { node.as_ref() }.who),
             None => return n,
         }
     }
     batch.len()
-}
-
-/// # Safety
-/// The node's owner was claimed by the caller, and not readied yet.
-unsafe fn who_of(node: NonNull<Waiter>) -> Who {
-    // SAFETY: the caller vouches.
-    unsafe { node.as_ref() }.who
 }

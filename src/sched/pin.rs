@@ -12,7 +12,7 @@
 #![expect(unsafe_code, reason = "notes in the goroutine's body where it is at home")]
 
 use super::bed::{Bed, PToken};
-use super::find::settle;
+use super::find::{settle, start_with};
 use super::m::M;
 use super::runtime::{Kind, Shared};
 use super::start::start_reserve;
@@ -78,9 +78,7 @@ pub(crate) fn at_home(m: &M) -> Option<Gp> {
     }
     m.rt.leave_watch();
     let token = m.rt.idle.await_errand(&m.seat.bed)?;
-    m.hold(token);
-    m.spinning.set(true);
-    m.rt.sysmon.rouse();
+    start_with(m, token, true);
     m.seat.bed.take_errand().map(|gp| settle(m, gp))
 }
 

@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 use super::builder::MAX_PROCS;
+use super::find::stop_spinning;
 use super::m::M;
 use super::p::{OwnedP, P};
 use super::runtime::Shared;
@@ -119,10 +120,7 @@ pub(crate) fn retire(m: &M) {
     if let Some(token) = m.release() {
         m.rt.idle.retire(token, || m.rt.ps.active());
         // Others may have relied on this M.
-        if m.spinning.replace(false) {
-            let woke = m.rt.idle.stop_spinning(|| m.rt.work_queued());
-            m.rt.see_to(woke);
-        }
+        stop_spinning(m);
         // Queues, and timers that P 0's M may not know of.
         m.rt.wake_if_queued();
     }

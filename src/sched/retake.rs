@@ -11,10 +11,10 @@
 //!   would lose its P, the next one too, and so on (measured in a model: 640 threads for tasks of 100 ms on 2 Ps, 9 of them
 //!   done after 13 s).
 //!
-//! Those that burn CPU without a P compete with the Ps for cores, and are beyond any order. Their number is
-//! bounded ([`most_burners`]): at the bound a hog keeps its P, and near it goroutines that have parked before go ahead of
-//! those that have never run ([`find`](super::find)), which might be the next hogs. So GOMAXPROCS bounds the goroutines that
-//! are being scheduled, not those whose P was taken.
+//! Those that burn CPU without a P compete with the Ps for cores, and are beyond any order. Their number is bounded
+//! ([`most_burners`]): at the bound a hog keeps its P. Before it is reached those that have run before go on in between, ahead of
+//! those that have not and might be the next hogs ([`runq::global`](crate::runq::global)). So GOMAXPROCS bounds the goroutines
+//! that are being scheduled, not those whose P was taken.
 #![forbid(unsafe_code)]
 
 use super::bed::PToken;

@@ -21,7 +21,7 @@ use super::pin;
 use super::runtime::OnPanic;
 use crate::arch;
 use crate::g::status::End;
-use crate::g::task::Payload;
+use crate::g::task::{Payload, drop_contained};
 use crate::g::ticket::Wake;
 use crate::g::{Gp, Running, WaitReason, flag, slab};
 use crate::stack::{Class, Stack, pool};
@@ -377,14 +377,21 @@ unsafe fn finish(gp: Gp, stack: &Stack, panicked: bool) {
                 }
                 ring(bell);
             }
-            End::Joined => {
-                let node = (*gp.joiner()).expect("JOINER is set after the node");
-                if node.as_ref().claim(Wake::Handed) {
-                    let who = node.as_ref().who;
-                    ready(who);
-                }
-            }
+            End::Joined => ready_joiner(gp),
             End::Mine => discard(gp, Some(stack)),
+        }
+    }
+}
+
+/// # Safety
+/// The goroutine has ended, and `Status::finish` has said `End::Joined`.
+#[inline(always)]
+pub(super) unsafe fn ready_joiner(gp: Gp) {
+    // SAFETY: the caller vouches: the node is valid until its owner is readied.
+    unsafe {
+        let node = (*gp.joiner()).expect("JOINER is set after the node");
+        if node.as_ref().claim(Wake::Handed) {
+            ready(node.as_ref().who);
         }
     }
 }
@@ -417,10 +424,7 @@ pub(crate) unsafe fn discard(gp: Gp, own: Option<&Stack>) {
             Ok(Some(payload)) if payload.is::<close::RuntimeDropped>() => {}
             Ok(Some(payload)) | Err(payload) => {
                 report(gp, Some(&payload));
-                // A payload whose drop panics: nobody is left to tell.
-                if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                    std::mem::forget(second);
-                }
+                drop_contained(payload);
             }
         }
         free(gp);

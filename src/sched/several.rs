@@ -1,23 +1,20 @@
-//! Parking under several locks at once, for who waits for several things: [`park`](super::park), step 2, with all of them released in
-//! place of one.
+//! Parking under several locks at once, for who waits for several things: [`park`](super::park), step 2, with all of them released
+//! in place of one.
 //!
 //! What says which locks those are (`object`) lies in a frame of the waiter's that may be left as soon as somebody has won the
-//! waiter, the timer maybe before the first lock is released. So: it lies in a frame above the one that parks, which is left at once;
-//! its `release` lets go of one of the locks last, and reads nothing of it after that; and the waiter, however it is woken, takes
-//! that lock before it leaves that frame, or was won under it.
+//! waiter, the timer maybe before the first lock is released. So: it lies in a frame above the one that parks, which is left at
+//! once; its `release` lets go of one of the locks last, and reads nothing of it after that; and the waiter, however it is woken,
+//! takes that lock before it leaves that frame, or was won under it.
 #![expect(unsafe_code, reason = "switches stacks; releases locks on the parked one's behalf")]
 
-use super::m::{Action, M};
-use super::p::{P, Rng};
+use super::m::Action;
 use super::park::{arrive, leave, never_parks, note, sleep};
 use crate::g::parker::Asleep;
 use crate::g::ticket::Wake;
 use crate::g::waiter::Who;
 use crate::g::{Heir, WaitReason};
-use crate::prim::REAL;
 use crate::sys::clock::Deadline;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What g0 is told: how to release the locks. Read before the waiter can be won.
 #[derive(Clone, Copy, Debug)]
@@ -67,14 +64,4 @@ pub(crate) unsafe fn park_several(
         }
         Who::Task(_) => never_parks(),
     }
-}
-
-/// A random number, whose upper half is good; from the P's source if there is one. In a model always the same.
-pub(crate) fn random() -> u64 {
-    static THREADS: AtomicU64 = AtomicU64::new(0);
-    if !REAL {
-        return 0;
-    }
-    let of_p = M::current().and_then(M::peek).map(P::draw);
-    of_p.unwrap_or_else(|| Rng::new(THREADS.fetch_add(1, Ordering::Relaxed), 0).next())
 }

@@ -1,8 +1,8 @@
 //! A dump on demand: SIGQUIT (Ctrl-\ on a terminal) prints every goroutine of the process, which goes on.
 //!
 //! The handler of the signal only notifies a thread of ours, which was made with the first runtime that asked for it, prints,
-//! and sleeps again; for the rest of the process, because making threads and ending them again is not worth it. The signal's old action is put
-//! back when the last such runtime goes.
+//! and sleeps again; for the rest of the process, because making threads and ending them again is not worth it. The signal's old
+//! action is put back when the last such runtime goes.
 #![forbid(unsafe_code)]
 
 use super::dump::Dump;

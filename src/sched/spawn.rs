@@ -26,7 +26,7 @@ where
     unsafe { spawn_unchecked(rt, f, site, cold) }
 }
 
-/// Starts a goroutine on the runtime of the caller's M, whose closure and result may borrow.
+/// Likewise, of one whose closure and result may borrow.
 ///
 /// # Safety
 /// What they borrow outlives the goroutine.
@@ -51,18 +51,22 @@ where
 
 /// Starts a main goroutine: at the GRQ, since the caller is no goroutine. What it borrows is the business of
 /// `Runtime::run`, which returns only when it has ended.
+///
+/// # Panics
+/// When there is no memory for it.
+#[track_caller]
 pub(crate) fn spawn_main<F, T>(
     rt: &Arc<Shared>,
     f: F,
     site: &'static Location<'static>,
     cold: Box<Cold>,
-) -> io::Result<Gp>
+) -> Gp
 where
     F: FnOnce() -> T + Send,
     T: Send,
 {
     // SAFETY: the caller, `Runtime::run`, joins it before it returns.
-    unsafe { spawn_unchecked(rt, f, site, Some(cold)) }
+    unsafe { spawn_unchecked(rt, f, site, Some(cold)) }.unwrap_or_else(|e| no_memory(&e))
 }
 
 /// # Safety

@@ -3,12 +3,13 @@
 use super::bed::{Bed, PToken};
 use super::close;
 use super::crew::Member;
+use super::find::start_with;
 use super::m::{Installed, M, Seat};
 use super::run::{drop_spare, schedule};
 use super::runtime::{Kind, Shared};
-use super::{report, spawn, sysmon};
-use crate::g::Cold;
-use crate::g::Gp;
+use super::spawn::spawn_main;
+use super::{report, sysmon};
+use crate::g::{Cold, Gp};
 use crate::sys::{clock, mem, say, thread};
 use std::io;
 use std::num::NonZeroU32;
@@ -81,18 +82,21 @@ pub(crate) fn start_reserve(rt: &Arc<Shared>) -> io::Result<Arc<Bed>> {
     Ok(bed)
 }
 
-/// An M's thread.
-fn m_main(rt: Arc<Shared>, seat: Arc<Seat>) {
+/// Goroutines are about to run on the calling thread.
+fn prepare_for_overflow() {
     if let Err(e) = mem::ensure_signal_stack() {
         say(format_args!("sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}"));
     }
+}
+
+/// An M's thread.
+fn m_main(rt: Arc<Shared>, seat: Arc<Seat>) {
+    prepare_for_overflow();
     clock::sleep_precisely();
     seat.thread.store(thread::id(), Ordering::Relaxed);
     let m = M::new(rt, seat);
     if let Some(token) = m.seat.bed.rise() {
-        m.hold(token);
-        m.spinning.set(true);
-        m.rt.sysmon.rouse();
+        start_with(&m, token, true);
         let _installed = Installed::new(&m);
         schedule(&m);
     }
@@ -120,13 +124,13 @@ fn m_main(rt: Arc<Shared>, seat: Arc<Seat>) {
 /// Starts a main goroutine. A current-thread runtime runs it on this thread, until it has ended; then, and on other
 /// runtimes when the handle says so, the result is there.
 #[track_caller]
-pub(crate) fn run_main<F, T>(rt: &Arc<Shared>, f: F, cold: Box<Cold>, site: &'static Location<'static>) -> Gp
+pub(crate) fn run_main<F, T>(rt: &Arc<Shared>, f: F, site: &'static Location<'static>, cold: Box<Cold>) -> Gp
 where
     F: FnOnce() -> T + Send,
     T: Send,
 {
     match &rt.kind {
-        Kind::Threads => spawn_main(rt, f, cold, site),
+        Kind::Threads => spawn_main(rt, f, site, cold),
         Kind::CurrentThread(owner) => {
             let me = std::thread::current().id();
             let owner = *owner.lock().get_or_insert(me);
@@ -135,12 +139,8 @@ where
                 "a current-thread runtime belongs to the thread that first called run on it"
             );
             let seat = Arc::clone(rt.crew.lock().seat(NonZeroU32::MIN).expect("made with the runtime"));
-            if let Err(e) = mem::ensure_signal_stack() {
-                say(format_args!(
-                    "sixtyone: no alternate signal stack, a stack overflow will not be reported: {e}"
-                ));
-            }
-            let main = spawn_main(rt, f, cold, site);
+            prepare_for_overflow();
+            let main = spawn_main(rt, f, site, cold);
             // A waker that came too early may be holding the P for a moment.
             let token = std::iter::repeat_with(|| rt.idle.take_p())
                 .find_map(|token| {
@@ -168,12 +168,4 @@ where
             main
         }
     }
-}
-
-fn spawn_main<F, T>(rt: &Arc<Shared>, f: F, cold: Box<Cold>, site: &'static Location<'static>) -> Gp
-where
-    F: FnOnce() -> T + Send,
-    T: Send,
-{
-    spawn::spawn_main(rt, f, site, cold).unwrap_or_else(|e| spawn::no_memory(&e))
 }

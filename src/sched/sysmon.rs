@@ -1,8 +1,10 @@
 //! sysmon: the thread that watches the others, without a P.
 //!
 //! While goroutines run it looks around, every [`QUICKEST`] to [`PERIOD`] ([`Pace`]): it takes Ps from goroutines that do not
-//! come back ([`retake`]), ends slices (see [`find`](super::find)) and finds what the quick paths may have missed: a `next` slot that nobody empties beside an idle P, queued work beside an idle P for
-//! which no thread could be had, timers of a P and a network that nobody looks after.
+//! come back ([`retake`]), ends slices (see [`find`](super::find)) and finds what the quick paths may have missed: a `next` slot
+//! that nobody empties beside an idle P, queued work beside an idle P for which no thread could be had, timers of a P and a network
+//! that nobody looks after. It also looks for deadlocks ([`deadlock`]) and for locks held in a circle ([`cycle`]), and prints the
+//! trace ([`trace`](super::trace)).
 //!
 //! When nothing has run for [`NAP_AFTER`] it stops looking, at [`TRIM_AFTER`] it gives the memory of free stacks back, and
 //! from then on it sleeps without a timeout: an idle runtime uses no CPU. The next M that gets to work rouses it.
@@ -197,7 +199,8 @@ impl Spell {
     }
 }
 
-/// How soon sysmon looks again: quickly after a nap and after it took a P from a sleeper (who blocked once blocks again), then less and less.
+/// How soon sysmon looks again: quickly after a nap and after it took a P from a sleeper (who blocked once blocks again), then less
+/// and less.
 #[derive(Debug, Default)]
 struct Pace {
     in_vain: u32,

@@ -5,10 +5,10 @@
 #![forbid(unsafe_code)]
 
 use super::{Context, Semaphore, WaitGroup};
+use crate::g::task::Payload;
 use crate::prim::{Lock, Rank};
 use crate::sched::close::RuntimeDropped;
 use crate::sched::run::abort_if_asked;
-use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -38,8 +38,6 @@ struct Shared<E> {
     context: Option<Context>,
     outcome: Lock<Outcome<E>>,
 }
-
-type Payload = Box<dyn Any + Send>;
 
 struct Outcome<E> {
     error: Option<E>,

@@ -30,6 +30,24 @@ mod rwlock;
 mod semaphore;
 mod waitgroup;
 
+/// Guards that print what they guard.
+macro_rules! shows_its_value {
+    ($($guard:ident)*) => { $(
+        impl<T: fmt::Debug> fmt::Debug for $guard<'_, T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                (**self).fmt(f)
+            }
+        }
+
+        impl<T: fmt::Display> fmt::Display for $guard<'_, T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                (**self).fmt(f)
+            }
+        }
+    )* };
+}
+use shows_its_value;
+
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub(crate) use context::Watcher;

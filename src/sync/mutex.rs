@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "a lock around a value")]
 
 use super::raw_mutex::RawMutex;
+use super::shows_its_value;
 use crate::g::Heir;
 use crate::prim::{RaceCell, const_fn};
 use std::fmt;
@@ -174,17 +175,7 @@ impl<T> Drop for MutexGuard<'_, T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl<T: fmt::Display> fmt::Display for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
+shows_its_value!(MutexGuard);
 
 #[cfg(all(test, not(sixtyone_loom)))]
 mod tests {

@@ -14,7 +14,8 @@
 //! the queue.
 //!
 //! *Starvation mode*, entered by a waiter that loses after more than [`STARVING_AFTER`]: `unlock` hands the mutex to the
-//! first waiter; between clearing LOCKED and setting it again on the waiter's behalf, STARVING keeps all others out. Left when the last waiter gets it, or one that waited for less.
+//! first waiter; between clearing LOCKED and setting it again on the waiter's behalf, STARVING keeps all others out. Left when the
+//! last waiter gets it, or one that waited for less.
 //!
 //! Why nobody is forgotten: a waiter sets CONTENDED, while LOCKED is set, under the queue's lock, and is in the queue
 //! before it releases that. The holder's `unlock` then sees CONTENDED; it wakes one, unless WOKEN says that one is awake

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "a lock around a value")]
 
 use super::raw_rwlock::RawRwLock;
+use super::shows_its_value;
 use crate::prim::{RaceCell, const_fn};
 use crate::sys::clock::Deadline;
 use std::fmt;
@@ -199,19 +200,4 @@ impl<T> Drop for RwLockWriteGuard<'_, T> {
     }
 }
 
-macro_rules! shows_its_value {
-    ($($guard:ident)*) => { $(
-        impl<T: fmt::Debug> fmt::Debug for $guard<'_, T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                (**self).fmt(f)
-            }
-        }
-
-        impl<T: fmt::Display> fmt::Display for $guard<'_, T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                (**self).fmt(f)
-            }
-        }
-    )* };
-}
 shows_its_value!(RwLockReadGuard RwLockWriteGuard);

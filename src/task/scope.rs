@@ -2,11 +2,11 @@
 #![expect(unsafe_code, reason = "starts goroutines that borrow")]
 
 use super::{JoinHandle, current_runtime};
+use crate::g::task::{Payload, drop_contained};
 use crate::sched::run::abort_if_asked;
 use crate::sched::spawn::{no_memory, spawn_unchecked};
 use crate::sync::WaitGroup;
 use parking_lot::Mutex;
-use std::any::Any;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -131,9 +131,8 @@ impl<F: FnOnce() -> T, T> Running<F, T> {
         if let Some(packet) = self.packet.take() {
             *packet.lock() = Some(result);
             // If the handle is gone, this drops the result.
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(packet))) {
+            if !drop_contained(packet) {
                 self.scope.panics.fetch_add(1, Ordering::Relaxed);
-                std::mem::forget(payload);
             }
         }
     }
@@ -141,14 +140,9 @@ impl<F: FnOnce() -> T, T> Running<F, T> {
 
 impl<F, T> Drop for Running<F, T> {
     fn drop(&mut self) {
-        /// Counts down even if a drop before it panics.
-        struct Done<'a>(&'a WaitGroup);
-        impl Drop for Done<'_> {
-            fn drop(&mut self) {
-                self.0.done();
-            }
-        }
-        let _last = Done(&self.scope.running);
+        let running = &self.scope.running;
+        // Last of all, even if a drop before it panics.
+        crate::defer! { running.done() }
         self.f = None;
         self.packet = None;
     }
@@ -192,6 +186,6 @@ impl<T> ScopedJoinHandle<'_, T> {
     }
 }
 
-fn no_result() -> Box<dyn Any + Send> {
+fn no_result() -> Payload {
     Box::new("a scoped goroutine ended without a result")
 }

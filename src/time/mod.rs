@@ -49,7 +49,7 @@ use std::time::{Duration, Instant};
 /// # });
 /// ```
 pub fn sleep(time: Duration) {
-    park::sleep_until(if time.is_zero() { Deadline::from_nanos(0) } else { Deadline::after(time) });
+    park::sleep_until(if time.is_zero() { Deadline::PAST } else { Deadline::after(time) });
 }
 
 /// Waits until a moment; with one in the past it is a [`yield_now`](crate::yield_now). Blocks.

@@ -86,8 +86,8 @@ impl<W: Timed> Timers<W> {
         self.len.store(heap.len(), Ordering::Relaxed);
     }
 
-    /// Wins up to [`BATCH`] waiters whose time has come; each that is ours to ready is given to `each`, outside the lock. Says whether there may
-    /// be more.
+    /// Wins up to [`BATCH`] waiters whose time has come; each that is ours to ready is given to `each`, outside the lock. Says
+    /// whether there may be more.
     pub(crate) fn fire(&self, now: Deadline, mut each: impl FnMut(W)) -> bool {
         if self.earliest() > now {
             return false;

@@ -10,7 +10,7 @@ use super::arm::{AnyArm, Arm, Taken};
 use super::recv::RecvArm;
 use super::send::{Claim, SendArm};
 use super::{Limit, choose};
-use crate::sched::several::random;
+use crate::sched::p::random;
 use std::fmt;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::time::{Duration, Instant};

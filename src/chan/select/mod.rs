@@ -32,7 +32,7 @@
 //!
 //! # Why not otherwise
 //! - A value made before it is known that it is sent: simpler, and what Go does, but an arm that loses would have to give it back to
-//!   nobody; api.md wants it made by the winner only.
+//!   nobody, and whatever making it does would be done in vain.
 //! - A select that sends waiting among the plain senders, as in Go: who receives would have to wait for a value, of somebody
 //!   else's making, in the middle of an operation that may not wait.
 //! - Locks one by one, with a mark on the ticket while selecting: what comes between two looks makes "none is ready" a lie.
@@ -52,8 +52,9 @@ use crate::g::ticket::Wake;
 use crate::g::waiter::Who;
 use crate::g::{Heir, WaitReason};
 use crate::prim::RawLock;
+use crate::sched::p::random;
 use crate::sched::park::{me, ready};
-use crate::sched::several::{park_several, random};
+use crate::sched::several::park_several;
 use crate::sys::clock::Deadline;
 use arm::{AnyArm, Look};
 use order::Order;

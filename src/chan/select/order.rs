@@ -38,7 +38,7 @@ impl<'a> Order<'a> {
 #[cfg(all(test, not(sixtyone_loom)))]
 mod tests {
     use super::*;
-    use crate::sched::several::random;
+    use crate::sched::p::random;
     use std::collections::HashMap;
 
     fn all<const N: usize>(mut order: Order<'_>) -> [usize; N] {
