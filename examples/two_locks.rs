@@ -2,9 +2,9 @@
 //! to have it.
 //!
 //! Both tasks lock A first and B second, so whoever has A will get B. With `--deadlock` the second task goes the other
-//! way round, each waits until the other has its first lock, and then both wait for ever: **that run
-//! ends with a report** that names both, and status 2. (The
-//! waiting stands for the passage of time in the notes; without it, the deadlock would be up to the scheduler.)
+//! way round, each waits until the other has its first lock, and then both wait for ever: **that run ends with a report**
+//! that names both, and status 2. (The waiting stands for the passage of time in the notes; without it, the deadlock would
+//! be up to the scheduler.)
 
 #![expect(unsafe_code, reason = "making a runtime is the one unsafe call of a program")]
 #![expect(clippy::print_stdout, reason = "prints its results")]

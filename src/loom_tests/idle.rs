@@ -159,7 +159,7 @@ impl Rt {
 fn a_spinner_gives_up_as_work_comes() {
     model(5, || {
         let rt = Rt::new(1, 1);
-        let m = rt.start(rt.idle.take_first().unwrap());
+        let m = rt.start(rt.idle.take_p_as_spinner().unwrap());
         rt.submit(Work::Quick);
         m.join().unwrap();
         rt.check();
@@ -171,7 +171,7 @@ fn a_spinner_gives_up_as_work_comes() {
 fn a_spinner_gives_up_between_two_submitters() {
     model(3, || {
         let rt = Rt::new(1, 2);
-        let m = rt.start(rt.idle.take_first().unwrap());
+        let m = rt.start(rt.idle.take_p_as_spinner().unwrap());
         let other = beside(&rt, |rt| rt.submit(Work::Quick));
         rt.submit(Work::Quick);
         other.join().unwrap();
@@ -217,7 +217,7 @@ fn a_busy_m_spins_as_work_comes() {
 fn a_spinner_that_finds_work_is_replaced() {
     model(2, || {
         let rt = Rt::new(2, 2);
-        let first = rt.start(rt.idle.take_first().unwrap());
+        let first = rt.start(rt.idle.take_p_as_spinner().unwrap());
         rt.submit(Work::Waits);
         rt.submit(Work::Signals);
         first.join().unwrap();
@@ -271,7 +271,7 @@ fn a_thief_gives_up_as_an_lrq_fills() {
         let rt = Rt::new(2, 0);
         let (lrq, thieves) = Local::<4>::new();
         let _busy = rt.idle.take_p().unwrap();
-        let mut p = rt.idle.take_first().unwrap();
+        let mut p = rt.idle.take_p_as_spinner().unwrap();
         let thief = beside(&rt, move |rt| {
             let bed = Arc::new(Bed::new());
             while thieves.steal_one().is_none() {
@@ -305,7 +305,7 @@ fn a_p_is_handed_on_as_work_comes() {
 fn nobody_sleeps_through_the_close() {
     model(3, || {
         let rt = Rt::new(1, 0);
-        let m = rt.start(rt.idle.take_first().unwrap());
+        let m = rt.start(rt.idle.take_p_as_spinner().unwrap());
         let other = beside(&rt, Rt::acquire_and_schedule);
         rt.idle.close();
         m.join().unwrap();
@@ -318,7 +318,7 @@ fn nobody_sleeps_through_the_close() {
 fn nobody_is_woken_into_a_closed_runtime_for_ever() {
     model(3, || {
         let rt = Rt::new(1, 0);
-        let m = rt.start(rt.idle.take_first().unwrap());
+        let m = rt.start(rt.idle.take_p_as_spinner().unwrap());
         let waker = beside(&rt, |rt| rt.see_to(rt.idle.wake()));
         rt.idle.close();
         m.join().unwrap();
@@ -332,7 +332,7 @@ fn the_counts_come_back() {
     model(3, || {
         // More than there is, so that the runtime stays open.
         let rt = Rt::new(1, 2);
-        let m = rt.start(rt.idle.take_first().unwrap());
+        let m = rt.start(rt.idle.take_p_as_spinner().unwrap());
         rt.submit(Work::Quick);
         while rt.left.load(Relaxed) == 2 || !rt.idle.all_idle() {
             thread::yield_now();

@@ -63,7 +63,7 @@ impl Rt {
     /// Both Ps, held by Ms that are about to start.
     fn hold_both(&self) -> [PToken; 2] {
         [0, 1].map(|_| {
-            let p = self.idle.take_first().unwrap();
+            let p = self.idle.take_p_as_spinner().unwrap();
             self.hold(&p);
             p
         })
@@ -131,7 +131,7 @@ impl Sleepy for Rt {
 fn a_keeper_is_woken_for_work() {
     model(4, || {
         let rt = Rt::new(1, 2);
-        let p = rt.idle.take_first().unwrap();
+        let p = rt.idle.take_p_as_spinner().unwrap();
         rt.sleeps(0, 5);
         let m = beside(&rt, move |rt| rt.schedule(p));
         rt.submit();
@@ -145,7 +145,7 @@ fn a_keeper_is_woken_for_work() {
 fn a_keeper_sees_to_a_p_that_is_idle() {
     model(3, || {
         let rt = Rt::new(2, 2);
-        let p = rt.idle.take_first().unwrap();
+        let p = rt.idle.take_p_as_spinner().unwrap();
         rt.sleeps(1 - p.index(), 5);
         let m = beside(&rt, move |rt| rt.schedule(p));
         rt.submit();
@@ -204,7 +204,7 @@ fn a_deadline_comes_when_others_sleep() {
 fn a_keeper_does_not_sleep_through_the_close() {
     model(4, || {
         let rt = Rt::new(1, 2);
-        let p = rt.idle.take_first().unwrap();
+        let p = rt.idle.take_p_as_spinner().unwrap();
         rt.sleeps(0, 5);
         let m = beside(&rt, move |rt| rt.schedule(p));
         rt.idle.close();

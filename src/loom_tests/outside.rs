@@ -201,7 +201,7 @@ impl Sleepy for M {
 fn work_reaches_the_keeper() {
     model(4, || {
         let rt = Rt::new(1, 1);
-        let m = rt.start(rt.idle.take_first().unwrap(), true);
+        let m = rt.start(rt.idle.take_p_as_spinner().unwrap(), true);
         rt.submit(1);
         m.join().unwrap();
         rt.check();
@@ -213,7 +213,7 @@ fn work_reaches_the_keeper() {
 fn an_event_reaches_the_keeper() {
     model(4, || {
         let rt = Rt::new(1, 1);
-        let m = rt.start(rt.idle.take_first().unwrap(), true);
+        let m = rt.start(rt.idle.take_p_as_spinner().unwrap(), true);
         rt.poller.happens();
         m.join().unwrap();
         rt.check();
@@ -225,7 +225,7 @@ fn an_event_reaches_the_keeper() {
 fn an_event_comes_with_work() {
     model(3, || {
         let rt = Rt::new(1, 2);
-        let m = rt.start(rt.idle.take_first().unwrap(), true);
+        let m = rt.start(rt.idle.take_p_as_spinner().unwrap(), true);
         let source = beside(&rt, |rt| rt.poller.happens());
         rt.submit(1);
         source.join().unwrap();
@@ -327,7 +327,7 @@ fn one_is_sent_outside_beside_one_at_work() {
 fn an_event_comes_without_a_p() {
     model(4, || {
         let rt = Rt::new(1, 1);
-        let m = rt.start(rt.idle.take_first().unwrap(), true);
+        let m = rt.start(rt.idle.take_p_as_spinner().unwrap(), true);
         let source = beside(&rt, |rt| rt.poller.happens());
         if let Some(p) = rt.idle.take_p() {
             rt.idle.put_p(p);
@@ -346,7 +346,7 @@ fn an_event_comes_without_a_p() {
 fn an_event_comes_as_another_takes_the_p() {
     model(2, || {
         let rt = Rt::new(1, 1);
-        let m = rt.start(rt.idle.take_first().unwrap(), true);
+        let m = rt.start(rt.idle.take_p_as_spinner().unwrap(), true);
         let source = beside(&rt, |rt| rt.poller.happens());
         if let Some(p) = rt.idle.take_p() {
             rt.schedule(p, false);
@@ -362,7 +362,7 @@ fn an_event_comes_as_another_takes_the_p() {
 fn nobody_waits_outside_for_ever() {
     model(4, || {
         let rt = Rt::new(1, 1);
-        let m = rt.start(rt.idle.take_first().unwrap(), true);
+        let m = rt.start(rt.idle.take_p_as_spinner().unwrap(), true);
         rt.idle.close();
         m.join().unwrap();
         assert_eq!(rt.idle.asleep(), 0);
@@ -374,7 +374,7 @@ fn nobody_waits_outside_for_ever() {
 fn nobody_who_came_leaves_with_the_keeper() {
     model(4, || {
         let rt = Rt::new(1, 2);
-        let m = rt.start(rt.idle.take_first().unwrap(), true);
+        let m = rt.start(rt.idle.take_p_as_spinner().unwrap(), true);
         let source = beside(&rt, |rt| rt.poller.happens());
         rt.idle.close();
         source.join().unwrap();

@@ -461,7 +461,7 @@ impl Idle {
     }
 
     /// Takes an idle P for an M that starts as a spinner.
-    pub(crate) fn take_first(&self) -> Option<PToken> {
+    pub(crate) fn take_p_as_spinner(&self) -> Option<PToken> {
         let mut lists = self.lists.lock();
         let p = lists.ps.pop()?;
         self.counts.fetch_sub(Counts::IDLE - Counts::SPIN, Ordering::SeqCst);

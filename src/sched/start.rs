@@ -32,7 +32,7 @@ pub(crate) fn start_crew(rt: &Arc<Shared>) -> io::Result<()> {
         }
         Kind::Threads => {
             // Counted as a spinner, as every M that starts with a P.
-            let Some(token) = rt.idle.take_first() else { return Ok(()) };
+            let Some(token) = rt.idle.take_p_as_spinner() else { return Ok(()) };
             if let Err((e, token)) = thread_for(rt, token) {
                 rt.idle.no_thread(token);
                 return fail(e);
