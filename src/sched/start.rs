@@ -138,6 +138,11 @@ where
                 owner == me,
                 "a current-thread runtime belongs to the thread that first called run on it"
             );
+            // No goroutine's, or `Runtime::run` would not have come here: a waker's, called at the end of one.
+            assert!(
+                M::current().is_none_or(|m| !Arc::ptr_eq(&m.rt, rt)),
+                "Runtime::run called on a current-thread runtime that runs already"
+            );
             let seat = Arc::clone(rt.crew.lock().seat(NonZeroU32::MIN).expect("made with the runtime"));
             prepare_for_overflow();
             let main = spawn_main(rt, f, site, cold);

@@ -3,12 +3,14 @@
 use crate::util::*;
 use sixtyone::chan;
 use sixtyone::runtime::{Builder, Metrics, OnPanic};
-use sixtyone::sync::WaitGroup;
+use sixtyone::sync::{Mutex, WaitGroup};
 use sixtyone::task::JoinHandle;
 use sixtyone::{Runtime, runtime as api, spawn, testing, yield_now};
 use std::io::ErrorKind;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 
 #[test]
 fn run_borrows_and_returns() {
@@ -65,6 +67,24 @@ fn run_inside_a_goroutine_panics() {
             assert_eq!(other.run(|| 62), 62);
         }
     });
+}
+
+/// A waker is called at a goroutine's end, where no goroutine runs on the runtime's one thread any more.
+#[test]
+fn run_in_a_waker_of_its_own_panics() {
+    struct Runs(Runtime, Mutex<String>);
+    impl Wake for Runs {
+        fn wake(self: Arc<Self>) {
+            *self.1.lock() = panic_of(|| self.0.run(|| ()));
+        }
+    }
+    let runs = Arc::new(Runs(current_thread(), Mutex::default()));
+    let waker = Waker::from(Arc::clone(&runs));
+    let mut ends = runs.0.spawn(|| ());
+    assert!(Pin::new(&mut ends).poll(&mut Context::from_waker(&waker)).is_pending());
+    runs.0.run(|| until(|| ends.is_finished() && !runs.1.lock().is_empty()));
+    let said = runs.1.lock().clone();
+    assert!(said.contains("current-thread runtime that runs already"), "{said}");
 }
 
 #[test]
