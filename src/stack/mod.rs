@@ -63,9 +63,10 @@ impl Class {
 /// The goroutine whose stack an address lies on; of a free stack, the last one. None: a thread's stack, or none at all.
 pub(crate) fn owner_of(address: usize) -> Option<u64> {
     let (slot, stride) = pool::slot_of(address)?;
-    // SAFETY: somebody stood there, so the slot has been laid out. Free, it may have been given back, and reads as zero.
-    let top = unsafe { &*Top::of(slot, stride) };
-    Some(top.goroutine.load(Ordering::Relaxed)).filter(|&id| id != 0)
+    // SAFETY: somebody stood there, so the slot has been laid out. Free, it may have been given back, and reads as zero. It may be
+    // laid anew just now, so no more than this field, which is changed as an atomic only.
+    let goroutine = unsafe { &(*Top::of(slot, stride)).goroutine };
+    Some(goroutine.load(Ordering::Relaxed)).filter(|&id| id != 0)
 }
 
 /// Bytes that a stack has below an address on it. None: a thread's stack, or none at all.
@@ -107,16 +108,16 @@ impl Stack {
     /// # Safety
     /// A slot of that class, guarded, that nobody uses.
     unsafe fn lay(slot: NonNull<u8>, class: Class) -> Stack {
-        // SAFETY: within the slot; aligned, because the slot's end is page-aligned.
+        // SAFETY: within the slot; aligned, because the slot's end is page-aligned. Mapped memory, so any number is there to be replaced.
         unsafe {
             let top = slot.add(class.stride() - size_of::<Top>()).cast::<Top>();
-            top.write(Top {
-                class,
-                fiber: Fiber::for_stack(slot.add(GUARD).as_ptr(), class.size()),
-                goroutine: AtomicU64::new(0),
-                name: AtomicPtr::new(std::ptr::null_mut()),
-                name_len: AtomicUsize::new(0),
-            });
+            let at = top.as_ptr();
+            (&raw mut (*at).class).write(class);
+            (&raw mut (*at).fiber).write(Fiber::for_stack(slot.add(GUARD).as_ptr(), class.size()));
+            // `owner_of` may look.
+            (*at).goroutine.store(0, Ordering::Relaxed);
+            (&raw mut (*at).name).write(AtomicPtr::new(std::ptr::null_mut()));
+            (&raw mut (*at).name_len).write(AtomicUsize::new(0));
             Stack(top)
         }
     }
