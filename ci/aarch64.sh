@@ -4,6 +4,7 @@
 #
 #   ci/aarch64.sh              every line of RUNS below
 #   ci/aarch64.sh lib stress   the lines that contain one of these words
+#   ci/aarch64.sh smoke        a few minutes: does it build, switch, report an overflow, and come through a stress run?
 #
 # Wants amd64, apt with a rustc-web that is new enough (Debian 12 has it, in its security archive), cargo, and a linker for
 # build scripts; not root. It installs nothing: apt works on a state of its own, which alone knows of arm64, and the packages
@@ -33,10 +34,20 @@ RUNS=(
     "release test wordcount"
     "release example stress"
 )
+SMOKE=(
+    "release lib"
+    "release test stack_overflow"
+    "release example stress"
+)
 # Tests that start programs of ours. Where `with_binfmt` does not work they are left out, and the last line says so.
 STARTERS=" wordcount panic shutdown stack_overflow environment "
 # Seconds after which a run is killed and has failed.
 LIMIT=${AARCH64_LIMIT:-900}
+
+if [ "${1:-}" = smoke ]; then
+    RUNS=("${SMOKE[@]}")
+    shift
+fi
 
 target=aarch64-unknown-linux-gnu
 dir=$PWD/target-aarch64

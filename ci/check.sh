@@ -45,14 +45,20 @@ documented() {
 }
 # What an optimising compiler can break: thread-locals, stacks, races and their full number of rounds, traces.
 released() {
-    cargo test --release --lib --test all --test net --test stack_overflow --test shutdown --test dump --test select_memory --test interop \
+    cargo test --release --lib --test all --test net --test stack_overflow --test shutdown --test dump --test select_memory \
         -- --show-output
 }
-# What is off by default, and what is left without what is on.
+# Each feature alone, and none (`clippy` has all): what is there then compiles without a warning, its tests pass. By default there is
+# `rpc` alone, which `tests` tests.
 featured() {
-    cargo test --all-features --test rpc tls:: && cargo test --all-features --test rpc_durable &&
-        cargo test --no-default-features --lib --test layers
+    local feature
+    for feature in rpc rustls durable; do
+        cargo clippy --lib --no-default-features --features "$feature" -- -D warnings || return
+    done
+    cargo clippy --all-targets --no-default-features -- -D warnings && cargo test --no-default-features --lib --test layers &&
+        cargo test --features rustls --test rpc tls:: && cargo test --features durable --test rpc_durable
 }
+sanitized() { ci/sanitize.sh address && ci/sanitize.sh thread; }
 # with_named OPTION COMMAND...: the command's tests, among which those must be that READMEs name.
 with_named() {
     "${@:2}" 2>&1 | tee "$tests_log" && ci/named.sh $1 "$tests_log"
@@ -65,13 +71,16 @@ step clippy   files    '$s/^([0-9]+)$/\1/p' linted
 step docs     files    '$s/^([0-9]+)$/\1/p' documented
 step tests    tests    "$tests"             with_named "" readme_tests
 step features tests    "$tests"             featured
+step package  files    "$counted"           ci/package.sh
+step crates   checks   "$counted"           ci/dependencies.sh
 step release  tests    "$tests"             with_named --procs released
 step loom     models   "$counted"           ci/loom.sh
-step mutants  mutants  "$counted"           ci/mutants.sh --part "$(($(git rev-list --count HEAD) % 8))/8"
+step mutants  mutants  "$counted"           ci/mutants.sh --part "$(($(git rev-list --count HEAD) % 12))/12"
 step stress   runs     "$counted"           ci/stress.sh 5 release
 step debug    runs     "$counted"           ci/stress.sh 2 debug
 step trouble  runs     "$counted"           ci/stress.sh 5 release --chaos
 step migrate  runs     "$counted"           ci/stress.sh 5 release --chaos --migrate
+step sanitizers runs   "$counted"           sanitized
 step chaos    runs     "$counted"           ci/chaos.sh
 step fuzz     checks   "$counted"           ci/fuzz.sh
 step example  checks   "$counted"           ci/wordcount.sh

@@ -2,8 +2,8 @@
 # Fuzzes what reads messages of peers (fuzz/), by libFuzzer, which needs no nightly compiler this way; and shows that it finds
 # something: two mistakes are planted, one for each codec, and must be found.
 #
-#   ci/fuzz.sh           60 s for each of the two
-#   ci/fuzz.sh 3600      an hour each
+#   ci/fuzz.sh           60 s for the two of them, side by side
+#   ci/fuzz.sh 3600      an hour
 #   cargo fuzz run frames    the same by cargo-fuzz, with AddressSanitizer (nightly)
 #
 # Exit status: 1 an input fails, and is printed; 2 it could not be built, or a planted mistake was not found.
@@ -17,7 +17,7 @@ patience=60
 target=$(rustc -vV | sed -n 's/^host: //p')
 directory=${CARGO_TARGET_DIR:-target}/fuzz
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 
 # What cargo-fuzz sets, without a sanitizer. With --target, so that build scripts are not meant.
 coverage="-Cpasses=sancov-module -Ccodegen-units=1"
@@ -29,23 +29,30 @@ build() {
     RUSTFLAGS="--cfg fuzzing $coverage ${*:2}" CARGO_TARGET_DIR="$directory-$1" \
         cargo build -q --release --target "$target" >"$work/log" 2>&1 || { cat "$work/log"; exit 2; }
 }
-# fuzz PROGRAMS CODEC SECONDS: with the corpus of the tree; what is new goes to a temporary one.
+# fuzz PROGRAMS CODEC SECONDS: with the corpus of the tree; what is new goes to a temporary one. It says what it does in
+# $work/CODEC.log. In a process of its own, which it becomes.
 fuzz() {
     mkdir -p "$work/$2"
-    "$directory-$1/$target/release/$2" -max_total_time="$3" -max_len=4096 -rss_limit_mb=1024 -timeout=10 \
-        -artifact_prefix="$work/" -print_final_stats=1 "$work/$2" "corpus/$2" >"$work/log" 2>&1
+    exec "$directory-$1/$target/release/$2" -max_total_time="$3" -max_len=4096 -rss_limit_mb=1024 -timeout=10 \
+        -artifact_prefix="$work/" -print_final_stats=1 "$work/$2" "corpus/$2" >"$work/$2.log" 2>&1
 }
 
 passed=0
 build plain
+declare -A running
 for codec in frames json; do
-    if ! fuzz plain "$codec" "$seconds"; then
-        grep -vE '^#[0-9]' "$work/log" | tail -n 60
+    fuzz plain "$codec" "$seconds" &
+    running[$codec]=$!
+done
+for codec in frames json; do
+    log=$work/$codec.log
+    if ! wait "${running[$codec]}"; then
+        grep -vE '^#[0-9]' "$log" | tail -n 60
         echo "fuzz.sh: $codec FAILED"
         exit 1
     fi
-    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
-    covered=$(sed -nE 's/^#[0-9]+.* cov: ([0-9]+) .*/\1/p' "$work/log" | tail -n 1)
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    covered=$(sed -nE 's/^#[0-9]+.* cov: ([0-9]+) .*/\1/p' "$log" | tail -n 1)
     echo "fuzz.sh: $codec: $runs inputs in $seconds s, $covered places covered"
     [ "${runs:-0}" -ge 1000 ] || { echo "fuzz.sh: that is too few"; exit 2; }
     passed=$((passed + 1))
@@ -54,7 +61,7 @@ build planted '--cfg sixtyone_planted="frame" --cfg sixtyone_planted="json"'
 for mistake in frame json; do
     codec=${mistake/%frame/frames}
     begun=$SECONDS
-    if fuzz planted "$codec" "$patience"; then
+    if (fuzz planted "$codec" "$patience"); then
         echo "fuzz.sh: the mistake planted in $mistake was not found in $patience s"
         exit 2
     fi
@@ -63,7 +70,7 @@ for mistake in frame json; do
         frame) says='a body of [0-9]+ bytes|an allocation of [0-9]+ bytes' ;;
         json) says='an id that is none of ours' ;;
     esac
-    grep -qE "$says" "$work/log" || { tail -n 40 "$work/log"; echo "fuzz.sh: another mistake than the planted one"; exit 2; }
+    grep -qE "$says" "$work/$codec.log" || { tail -n 40 "$work/$codec.log"; echo "fuzz.sh: another mistake than the planted one"; exit 2; }
     echo "fuzz.sh: the mistake planted in $mistake was found after $((SECONDS - begun)) s"
     passed=$((passed + 1))
 done

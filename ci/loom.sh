@@ -32,7 +32,8 @@ RUST_BACKTRACE=0 "${cargo[@]}" -- --nocapture "${@/#/loom_tests::}" >"$log" 2>&1
 grep -E '^loom_tests.* executions' "$log" || true
 passed=$(sed -nE 's/^test result: ok\. ([0-9]+) passed.*/\1/p' "$log" | tail -n 1)
 if [ "$status" -ne 0 ] || [ -z "$passed" ]; then
-    grep -vE '^loom_tests.* executions|^test .* ok$' "$log"
+    # Not the compiler's warnings, which cargo repeats.
+    sed -n '/^running /,$p' "$log" | grep -vE '^loom_tests.* executions|^test .* ok$' || cat "$log"
     echo "loom.sh: FAILED"
     exit 1
 fi
