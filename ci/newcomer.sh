@@ -28,7 +28,7 @@ try() {
     passed=$((passed + 1))
 }
 
-git clone -q "$PWD" "$place/sixtyone"
+git -c advice.detachedHead=false -c init.defaultBranch=main clone -q "$PWD" "$place/sixtyone"
 # Each block of commands has its name in a comment above it.
 mkdir "$place/blocks"
 awk -v dir="$place/blocks" '
