@@ -58,6 +58,13 @@ featured() {
     cargo clippy --all-targets --no-default-features -- -D warnings && cargo test --no-default-features --lib --test layers &&
         cargo test --features rustls --test rpc tls:: && cargo test --features durable --test rpc_durable
 }
+# The comparison with other runtimes: its own package, whose release build takes longer than this step may.
+benched() {
+    cargo clippy --manifest-path benches/compare/Cargo.toml --all-targets --message-format short -- -D warnings &&
+        git ls-files 'benches/compare/*.rs' | wc -l
+}
+# Transfers between accounts, by a server that is killed again and again meanwhile.
+killed() { cargo run -q --features durable --example rpc_bank -- --transfers 10000 --kills 20; }
 sanitized() { ci/sanitize.sh address && ci/sanitize.sh thread; }
 # with_named OPTION COMMAND...: the command's tests, among which those must be that READMEs name.
 with_named() {
@@ -71,6 +78,8 @@ step clippy   files    '$s/^([0-9]+)$/\1/p' linted
 step docs     files    '$s/^([0-9]+)$/\1/p' documented
 step tests    tests    "$tests"             with_named "" readme_tests
 step features tests    "$tests"             featured
+step killed   calls    's/.*, answered ([0-9]+),.*/\1/p' killed
+step benches  files    '$s/^([0-9]+)$/\1/p' benched
 step package  files    "$counted"           ci/package.sh
 step crates   checks   "$counted"           ci/dependencies.sh
 step release  tests    "$tests"             with_named --procs released
