@@ -12,7 +12,7 @@ use super::depth;
 #[cfg(doc)]
 use super::error::ErrorKind;
 use super::frame::{Broken, Input, frame, put_frame};
-use super::json::Json;
+use super::json::{Json, NOTHING};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -35,9 +35,9 @@ pub enum Codec {
     #[default]
     Postcard,
     /// JSON-RPC 1.0 exactly as Go's `net/rpc/jsonrpc` speaks it. It has no deadlines, no cancelling, no exactly-once, no
-    /// signs of life; errors are texts, by which the kinds of the library's own are guessed. A result can't be `null`: what serde_json
-    /// writes so (`()`, `None`, a float that is no number) travels as `{}`. Go's `[]byte` is a text in base64, and its nil slices are `null`:
-    /// take an `Option<Vec<T>>`.
+    /// signs of life; errors are texts, by which the kinds of the library's own are guessed. A result can't be `null`, which ends Go's clients:
+    /// `()` travels as `{}`, and `None` as `{ }`, which a client of ours takes for what it was, and one of Go's for an empty object. A float that is no number can't be sent: [`Encode`](ErrorKind::Encode). Go's `[]byte` is a text in base64, and its nil
+    /// slices are `null`: take an `Option<Vec<T>>`.
     Json,
 }
 
@@ -142,6 +142,13 @@ impl Codec {
 
     pub(super) fn encode<T: Serialize + ?Sized>(self, value: &T) -> Result<Vec<u8>, String> {
         either!(self, encode(value))
+    }
+
+    /// A result: over JSON what has no size, `()` or the like, is an empty object, as in Go.
+    pub(super) fn encode_result<T: Serialize>(self, value: &T) -> Result<Vec<u8>, String> {
+        let bytes = self.encode(value)?;
+        let nothing = self == Codec::Json && size_of::<T>() == 0 && bytes == b"null";
+        Ok(if nothing { NOTHING.into() } else { bytes })
     }
 
     pub(super) fn decode<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, String> {

@@ -1,13 +1,15 @@
 //! JSON-RPC 1.0 as Go's `net/rpc/jsonrpc` speaks it: objects one after the other on a stream, with no framing.
 //!
 //! What Go's peers trip over, and so what is never sent: a result that is null beside an error that is null, an error that is not a
-//! text, an id that is not the request's. A `null` result goes as `{}`. What Go's server forgives is forgiven: ids of any kind,
-//! more than one parameter, unknown keys, keys in any case; the last of two alike holds.
+//! text, an id that is not the request's. A `null` result goes as `{ }`: Go reads an empty object, ours see the space and know it from one.
+//! What Go's server forgives is forgiven: ids of any kind, more than one parameter, unknown keys, keys in any case; the last of two
+//! alike holds.
 #![forbid(unsafe_code)]
 
 use super::codec::{Head, Marshal, Message, Side};
 use super::depth;
 use super::error::{ErrorKind, STOPPING};
+use super::finite::Finite;
 use super::frame::{Broken, Input};
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -20,23 +22,27 @@ use std::io;
 /// See the head.
 pub(super) struct Json;
 
-/// What a request without an argument stands for, and a reply without a result.
-const NOTHING: &str = "{}";
+/// What a request without an argument stands for, and the result of a method that has none.
+pub(super) const NOTHING: &str = "{}";
+/// What stands for a result that is `null`. No value is written with a space in it.
+const NULL: &str = "{ }";
 
 impl Marshal for Json {
     fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
         let mut out = Vec::new();
         let mut serializer = serde_json::Serializer::with_formatter(&mut out, AsGo);
-        value.serialize(&mut serializer).map_err(|e| e.to_string())?;
+        Finite(value).serialize(&mut serializer).map_err(|e| e.to_string())?;
         Ok(out)
     }
 
-    /// `{}` may stand for `null`, which can't be sent.
+    /// Nothing is `null` or an empty object: if the type does not allow the one it may allow the other, as in Go.
     fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-        value(bytes).or_else(|error| {
-            let nothing = if bytes == NOTHING.as_bytes() { value(b"null").ok() } else { None };
-            nothing.ok_or(error)
-        })
+        let other = match bytes {
+            b"{}" => "null",
+            b"null" => NOTHING,
+            _ => return value(bytes),
+        };
+        value(bytes).or_else(|error| value(other.as_bytes()).map_err(|_| error))
     }
 
     /// Only requests and replies exist, and a refusal, which is a reply to nobody.
@@ -57,7 +63,7 @@ impl Marshal for Json {
                 put_id(out, id.map_or("null", RawValue::get));
                 out.extend(b",\"result\":");
                 if *code == 0 {
-                    out.extend(if body == b"null" { NOTHING.as_bytes() } else { body });
+                    out.extend(if body == b"null" { NULL.as_bytes() } else { body });
                     out.extend(b",\"error\":null}\n");
                 } else {
                     out.extend(b"null,\"error\":");
@@ -262,7 +268,8 @@ fn reply(bytes: &[u8]) -> Result<Message<'_>, Broken> {
         },
     };
     // The text stays as it stands there, with its quotes: `failure` reads it.
-    let body = error.unwrap_or(fields.result.map_or("null", RawValue::get)).as_bytes();
+    let result = fields.result.map(RawValue::get).filter(|&result| result != NULL);
+    let body = error.or(result).unwrap_or("null").as_bytes();
     let code = if error.is_some() { ErrorKind::Application as u8 } else { 0 };
     let head = match fields.id {
         Some(id) => {
@@ -298,6 +305,8 @@ pub(super) fn failure(method: &str, body: &[u8]) -> (ErrorKind, String) {
         ErrorKind::Stopping
     } else if text.strip_prefix(method).is_some_and(|rest| rest.starts_with(" panicked: ")) {
         ErrorKind::Panicked
+    } else if text.starts_with(&format!("the result of {method} can't be sent: ")) {
+        ErrorKind::Encode
     } else {
         ErrorKind::Application
     };

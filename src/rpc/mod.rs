@@ -71,6 +71,7 @@ mod durable;
 #[path = "no_durable.rs"]
 mod durable;
 mod error;
+mod finite;
 mod frame;
 #[cfg(fuzzing)]
 pub mod fuzz;

@@ -58,7 +58,7 @@ impl Service {
             let argument =
                 codec.decode(body).map_err(|e| Failure::new(ErrorKind::BadArguments, arguments(call, &e)))?;
             let value = f(call, argument).map_err(|e| Failure::new(ErrorKind::Application, e.to_string()))?;
-            codec.encode(&value).map_err(|e| {
+            codec.encode_result(&value).map_err(|e| {
                 Failure::new(ErrorKind::Encode, format!("the result of {} can't be sent: {e}", call.method()))
             })
         };

@@ -3,6 +3,7 @@
 mod depth;
 mod faulty_net;
 mod gone;
+mod json;
 mod limits;
 mod peers;
 mod semantics;
