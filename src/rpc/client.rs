@@ -24,21 +24,20 @@ pub use builder::ClientBuilder;
 pub use pending::Pending;
 
 use super::codec::Codec;
-use super::dice::Dice;
 use super::error::{Error, ErrorKind, Outcome};
 use crate::sync::Context;
 use balancer::Many;
 use dial::Dialer;
 use link::{Ask, Attempt};
-use numbers::Numbers;
+use numbers::{Number, Numbers};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use wait::Limit;
+use wait::{Backoff, Limit};
 
 /// How often a call is executed when messages, connections and servers get lost (Definitions 2.5 and 2.8); a
 /// [chapter of the guide](crate::guide::rpc) says more.
@@ -77,8 +76,8 @@ pub struct Retry {
     pub first: Duration,
     /// The longest pause; 2 s.
     pub most: Duration,
-    /// Sends the call again, over the same connection, if it was not answered for so long; for networks that lose messages and
-    /// keep connections, which TCP does not. None: never.
+    /// Sends the call again, over the same connection, if it was not answered for so long, then for twice as long, and so on; a time may be
+    /// doubled by chance. For networks that lose messages and keep connections, which TCP does not. None: never.
     pub each: Option<Duration>,
 }
 
@@ -302,10 +301,11 @@ impl Shared {
         // May an attempt have been executed, and which memory of the server's knows of it?
         let mut known = Outcome::NotExecuted;
         let mut memory = None;
-        let mut pause = retry.first;
+        let mut pauses = Backoff::new(retry.first, retry.most, &self.chance);
         let mut first = true;
         loop {
             limit.over(known)?;
+            let once = number.as_ref().map(Number::once);
             let failed = match self.dialer.link(limit) {
                 Err(e) if again && e.kind() == ErrorKind::Unavailable => e,
                 Err(e) => return Err(e.if_not(known)),
@@ -313,8 +313,10 @@ impl Shared {
                     if number.is_some() {
                         remembers(link.memory(), memory)?;
                     }
-                    let once = number.as_ref().map(|number| number.once());
-                    let each = retry.each.filter(|_| again);
+                    let each = retry
+                        .each
+                        .filter(|_| again)
+                        .map(|each| Backoff::new(each.saturating_mul(2), Duration::MAX, &self.chance));
                     match link.attempt(&Ask { method, body, once, each }, limit) {
                         Attempt::Answered(Ok(answer)) => return Ok(answer),
                         Attempt::Answered(Err(e)) => match e.kind() {
@@ -348,17 +350,17 @@ impl Shared {
             };
             // A connection that was found dead is replaced at once, the first time.
             if !(first && matches!(failed.kind(), ErrorKind::Lost | ErrorKind::Stopping)) {
-                limit.pause(self.jitter(pause), known)?;
-                pause = (2 * pause).min(retry.most);
+                match (&number, once) {
+                    (Some(number), Some(once))
+                        if failed.kind() == ErrorKind::Overloaded && once.low < once.number =>
+                    {
+                        number.pause(pauses.next(), limit).map_err(|e| e.if_not(known))?;
+                    }
+                    _ => limit.pause(pauses.next(), known)?,
+                }
             }
             first = false;
         }
-    }
-
-    /// A pause, shortened by chance to as little as half, so that many clients do not come back at the same moment.
-    fn jitter(&self, pause: Duration) -> Duration {
-        let mut dice = Dice(self.chance.fetch_add(1, Ordering::Relaxed));
-        pause.mul_f64(0.5 + dice.fraction() / 2.0)
     }
 }
 

@@ -449,6 +449,28 @@ fn nothing_is_left_when_all_clients_are_gone() {
     }
 }
 
+/// Requests of a call that is not answered become rarer and rarer.
+#[test]
+fn a_call_is_sent_again_after_twice_the_time() {
+    for procs in PROCS {
+        run(procs, || {
+            let (service, begins, _ends) = patient();
+            let server = current(Server::builder().service(service).build());
+            let retry = Retry { each: Some(Duration::from_millis(5)), ..Retry::default() };
+            let client = Client::builder().semantics(Semantics::AtLeastOnce).retry(retry);
+            let client = through(&FaultyNet::new(0), &server, client.timeout(Duration::from_millis(600)));
+            // The method ends at the same moment: its answer may be just in time.
+            if let Err(e) = client.call::<(), ()>("Patient.Wait", &()) {
+                assert_eq!(e.kind(), ErrorKind::TimedOut);
+            }
+            settle(&client, &server.lock());
+            // After 5 ms at least, 10, 20 and so on.
+            let requests = begins.try_iter().count();
+            assert!((2..=8).contains(&requests), "{requests}");
+        });
+    }
+}
+
 /// The first request runs, a repeated one is refused because the server is about to stop: the call is not "not executed".
 #[test]
 fn a_call_of_which_one_request_runs_and_another_is_refused_may_have_been_executed() {

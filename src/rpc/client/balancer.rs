@@ -9,7 +9,7 @@
 //! A server that could not be reached is left out for [`SHUNNED`], unless all are.
 #![forbid(unsafe_code)]
 
-use super::wait::Limit;
+use super::wait::{Backoff, Limit};
 use super::{Client, Options, Semantics, Shared, To};
 use crate::rpc::codec::Codec;
 use crate::rpc::error::{Error, ErrorKind, Outcome};
@@ -134,7 +134,8 @@ impl Many {
         let once = Options { semantics: Semantics::AtMostOnce, ..options.clone() };
         let each = options.retry.each.filter(|_| again);
         let mut known = Outcome::NotExecuted;
-        let mut pause = options.retry.first;
+        let chance = &self.servers[0].client.chance;
+        let mut pauses = Backoff::new(options.retry.first, options.retry.most, chance);
         loop {
             let begin = self.begin();
             let mut failed = None;
@@ -169,8 +170,7 @@ impl Many {
             if !again || failed.kind() == ErrorKind::Closed {
                 return Err(failed.if_not(known));
             }
-            limit.pause(self.servers[begin].client.jitter(pause), known)?;
-            pause = (2 * pause).min(options.retry.most);
+            limit.pause(pauses.next(), known)?;
         }
     }
 

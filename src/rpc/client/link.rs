@@ -5,7 +5,7 @@
 //! writes down why ([`Link::end`]) and tells all who wait.
 #![forbid(unsafe_code)]
 
-use super::wait::{Limit, Waited};
+use super::wait::{Backoff, Limit, Waited};
 use crate::chan::{self, Receiver, RecvTimeoutError, Sender};
 use crate::rpc::codec::{AROUND, Codec, Head, MAGIC, Once, Side, VERSION};
 use crate::rpc::error::{Error, ErrorKind, Failure, Outcome};
@@ -80,8 +80,8 @@ pub(super) struct Ask<'a> {
     pub(super) method: &'a str,
     pub(super) body: &'a [u8],
     pub(super) once: Option<Once>,
-    /// Ask again when there is no answer for so long.
-    pub(super) each: Option<Duration>,
+    /// Ask again when there is no answer for so long. So the requests of a call grow as the logarithm of its time.
+    pub(super) each: Option<Backoff<'a>>,
 }
 
 /// What has come of an attempt.
@@ -204,6 +204,7 @@ impl Link {
             let Some(seq) = self.enter(&tx) else { return self.gone(place, &numbers) };
             numbers.push(seq);
             let head = Head::Request {
+        let mut each = ask.each.clone();
                 seq,
                 method: Cow::Borrowed(ask.method),
                 timeout: limit.micros(),
@@ -221,7 +222,8 @@ impl Link {
                     return Attempt::Over(if place.is_some() { e.unknown() } else { e });
                 }
             }
-            match limit.recv(&rx, ask.each.and_then(|each| Instant::now().checked_add(each))) {
+            let again = each.as_mut().and_then(|each| Instant::now().checked_add(each.next()));
+            match limit.recv(&rx, again) {
                 Waited::Got(Got::Reply { code, body }) => {
                     if numbers.len() > 1 {
                         self.leave(&numbers);

@@ -1,7 +1,8 @@
 //! The numbers of calls that are executed exactly once: see [`session`](crate::rpc::session) for what the server makes of them.
 //!
 //! A number is open from its call's begin to its end; *low* is the lowest open one, and what the server is told it may forget below. No
-//! number is used that is [`WINDOW`] or more beyond low: the server would refuse it.
+//! number is used that is [`WINDOW`] or more beyond low: the server would refuse it. A server that has no memory for more answers refuses
+//! others as well, but never the lowest: whose call is refused waits to be that ([`Number::pause`]).
 #![forbid(unsafe_code)]
 
 use super::wait::Limit;
@@ -10,6 +11,7 @@ use crate::rpc::error::Error;
 use crate::rpc::session::WINDOW;
 use crate::sync::{Condvar, Mutex};
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 pub(super) struct Numbers {
     state: Mutex<State>,
@@ -59,6 +61,19 @@ impl Number<'_> {
     /// What the server is told.
     pub(super) fn once(&self) -> Once {
         Once { number: self.number, low: self.of.state.lock().low() }
+    }
+
+    /// Waits for so long, or until it is the lowest.
+    pub(super) fn pause(&self, time: Duration, limit: &Limit) -> Result<(), Error> {
+        let until = Instant::now().checked_add(time);
+        limit.patiently(|time| {
+            let left = until.map_or(time, |until| until.saturating_duration_since(Instant::now()).min(time));
+            let mut state = self.of.state.lock();
+            let above = |state: &mut State| state.low() < self.number;
+            let waited = self.of.ended.wait_timeout_while(&mut state, left, above);
+            let over = until.is_some_and(|until| until <= Instant::now());
+            (over || !waited.timed_out()).then_some(())
+        })
     }
 }
 

@@ -1,10 +1,12 @@
-//! How long a call may take: a moment, a context, or both; and waits that end then.
+//! How long a call may take: a moment, a context, or both; and waits that end then. And how long to wait before it is sent again.
 #![forbid(unsafe_code)]
 
 use crate::chan::{Receiver, never};
+use crate::rpc::dice::Dice;
 use crate::rpc::error::{Error, ErrorKind, Outcome};
 use crate::sync::{Context, ContextError};
 use crate::time;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// See the head.
@@ -110,5 +112,26 @@ impl Limit {
             }
         }
         self.over(outcome)
+    }
+}
+
+/// Pauses that double, each shortened by chance to as little as half, so that many clients do not come back at the same moment.
+#[derive(Clone)]
+pub(super) struct Backoff<'a> {
+    pause: Duration,
+    most: Duration,
+    chance: &'a AtomicU64,
+}
+
+impl<'a> Backoff<'a> {
+    pub(super) fn new(first: Duration, most: Duration, chance: &'a AtomicU64) -> Backoff<'a> {
+        Backoff { pause: first, most, chance }
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = pause.saturating_mul(2).min(self.most);
+        let mut dice = Dice(self.chance.fetch_add(1, Ordering::Relaxed));
+        pause - pause.mul_f64(dice.fraction() / 2.0)
     }
 }
