@@ -79,10 +79,19 @@ impl Outbox {
         Ok(at)
     }
 
-    /// Appends a message that may be left out if there is no room.
+    /// Appends a message that may be left out if there is no room: the peer can ask for as many as it likes.
     pub(super) fn append_if_room(&self, head: &Head<'_>) {
+        self.append_small(head, FULL);
+    }
+
+    /// Appends a message that must not be left out, room or not: of such there are no more than of requests and connections.
+    pub(super) fn append_at_once(&self, head: &Head<'_>) {
+        self.append_small(head, usize::MAX);
+    }
+
+    fn append_small(&self, head: &Head<'_>, most: usize) {
         let mut state = self.state.lock();
-        if state.buf.len() <= FULL && !state.closed {
+        if state.buf.len() <= most && !state.closed {
             self.codec.put(&mut state.buf, head, &[], None);
             self.rouse(&mut state);
         }
@@ -98,6 +107,11 @@ impl Outbox {
     /// Whether the message that begins at this place may have been sent.
     pub(super) fn handed(&self, at: u64) -> bool {
         self.state.lock().handed > at
+    }
+
+    /// Whether it takes no more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.lock().closed
     }
 
     /// No more is taken; the writer writes what is there and ends.

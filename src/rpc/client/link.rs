@@ -247,7 +247,7 @@ impl Link {
                 Waited::Over => {
                     self.leave(&numbers);
                     for &seq in &numbers {
-                        self.outbox.append_if_room(&Head::Cancel { seq });
+                        self.outbox.append_at_once(&Head::Cancel { seq });
                     }
                     let over = limit.over(Outcome::Unknown).err();
                     return Attempt::Over(over.unwrap_or_else(|| self.lost("the call is over").unknown()));

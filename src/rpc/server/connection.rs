@@ -323,7 +323,7 @@ impl Connection {
 
     /// Begins no more calls, and tells the client so.
     pub(super) fn leave(&self) {
-        self.outbox.append_if_room(&Head::Leaving);
+        self.outbox.append_at_once(&Head::Leaving);
         self.calls.lock().closed = true;
     }
 
@@ -343,7 +343,7 @@ impl Connection {
         let begun = calls.begun;
         drop(calls);
         if !waited.timed_out() {
-            self.outbox.append_if_room(&Head::Left { begun });
+            self.outbox.append_at_once(&Head::Left { begun });
             self.outbox.close();
         }
     }
