@@ -22,6 +22,14 @@ use std::borrow::Cow;
 pub(super) const VERSION: u16 = 1;
 /// Bytes of a message beside a name and a value of the user's, at most.
 pub(super) const AROUND: usize = 64;
+/// Bytes of an argument that do not count: a request's goroutine takes more.
+const SMALL: usize = 4 << 10;
+
+/// What an argument of so many bytes counts against a limit. One that is longer than that counts as all of it, and has it alone.
+pub(super) fn counted(bytes: usize, limit: usize) -> usize {
+    if bytes <= SMALL { 0 } else { bytes.min(limit) }
+}
+
 /// What a hello begins with, so that a stray program is told from an old version.
 pub(super) const MAGIC: [u8; 4] = *b"s61r";
 
@@ -54,7 +62,8 @@ pub(super) enum Head<'a> {
         token: Cow<'a, [u8]>,
     },
     /// Server: what it allows. `memory` tells its memories of this client's calls apart; 0: it has none.
-    Welcome { version: u16, max_message: u32, window: u32, memory: u128 },
+    /// `window` and `bytes`: requests, and bytes of their arguments, that it holds at once.
+    Welcome { version: u16, max_message: u32, window: u32, bytes: u64, memory: u128 },
     /// Server: no. The body is the reason; the connection ends.
     Refuse { code: u8 },
     /// Client: a call; the body is its argument.

@@ -255,11 +255,9 @@ fn enter(
         let (code, bytes) = before.value();
         return Ok(Some(answer(code, bytes)));
     }
-    for number in log.old.clone() {
-        answers.remove((log.client, number)).map_err(text)?;
-    }
-    if log.old.end > low {
-        clients.insert(log.client, (log.memory, seen, log.old.end)).map_err(text)?;
+    if log.low > low {
+        answers.retain_in((log.client, low)..(log.client, log.low), |_, _| false).map_err(text)?;
+        clients.insert(log.client, (log.memory, seen, log.low)).map_err(text)?;
     }
     let (code, bytes) = match result {
         Ok(bytes) => (0, &bytes[..]),

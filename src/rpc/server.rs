@@ -6,7 +6,8 @@
 //! - here: what they share, who may enter, how all of it stops.
 //!
 //! *Bounds.* Requests at once: of one connection ([`per_connection`](ServerBuilder::per_connection); the reader waits), and of all
-//! ([`in_total`](ServerBuilder::in_total); the call waits, and is not begun if its time is over by then). Bytes: of a message, and of what a peer does
+//! ([`in_total`](ServerBuilder::in_total); the call waits, and is not begun if its time is over by then). Bytes: of a message; of arguments
+//! that are held, of one connection and of all (the reader waits); of answers that are remembered; and of what a peer does
 //! not read. Time: the *minder*, one goroutine that is there while connections are, ends those that owe the rest of a message, or do
 //! not take what they are sent.
 #![forbid(unsafe_code)]
@@ -14,7 +15,7 @@
 mod connection;
 mod job;
 
-pub(super) use job::ReplyTo;
+pub(super) use job::{Job, ReplyTo};
 
 use super::codec::Codec;
 use super::durable::Store;
@@ -73,10 +74,15 @@ pub(super) struct Shared {
     sessions: Sessions,
     /// Calls that run, of all connections.
     slots: Semaphore,
+    /// Bytes of arguments that may be held, of all connections.
+    bytes: Semaphore,
     open: Mutex<Open>,
     /// A connection has ended.
     left: Condvar,
 }
+
+/// More than there will ever be, and few enough for a semaphore.
+const MOST_BYTES: usize = usize::MAX >> 2;
 
 type Authorize = Box<dyn Fn(&Peer) -> Result<(), String> + Send + Sync>;
 
@@ -84,6 +90,8 @@ type Authorize = Box<dyn Fn(&Peer) -> Result<(), String> + Send + Sync>;
 struct Limits {
     max_message: usize,
     per_connection: usize,
+    bytes_per_connection: usize,
+    bytes_in_total: usize,
     read: Duration,
     write: Duration,
 }
@@ -184,6 +192,7 @@ pub struct ServerBuilder {
     authorize: Authorize,
     sessions: usize,
     remember: Duration,
+    answers: usize,
     store: Option<Arc<Store>>,
 }
 
@@ -195,6 +204,8 @@ impl Server {
             limits: Limits {
                 max_message: 4 << 20,
                 per_connection: 1024,
+                bytes_per_connection: 64 << 20,
+                bytes_in_total: 256 << 20,
                 read: Duration::from_secs(10),
                 write: Duration::from_secs(30),
             },
@@ -203,6 +214,7 @@ impl Server {
             authorize: Box::new(|_| Ok(())),
             sessions: 65_536,
             remember: Duration::from_secs(600),
+            answers: 64 << 20,
             store: None,
         }
     }
@@ -350,9 +362,31 @@ impl ServerBuilder {
         self
     }
 
-    /// Requests of one connection that may be there at once; 1024 if not set, at least 1. The client waits before it sends more.
+    /// Requests of one connection that may be there at once; 1024 if not set, at least 1. The client waits before it sends more, and one of
+    /// Go's, which does not know, is not read from.
+    ///
+    /// So calls that wait for a later one of the same connection need room for all of them, or they wait for ever. (Go's server has no bound.)
     pub fn per_connection(mut self, requests: usize) -> ServerBuilder {
         self.limits.per_connection = requests.clamp(1, u32::MAX as usize);
+        self
+    }
+
+    /// Bytes of arguments that are held for one connection's requests, from their coming to their methods' end; 64 MiB if not set, at
+    /// least 1. The client waits before it sends more, as with [`per_connection`](ServerBuilder::per_connection). An argument that is longer
+    /// has it alone, one of up to 4 KiB does not count.
+    ///
+    /// Answers that are ready and were not taken yet have no bound of their own: there are at most as many as requests, each no longer than
+    /// a [message](ServerBuilder::max_message).
+    pub fn bytes_per_connection(mut self, bytes: usize) -> ServerBuilder {
+        self.limits.bytes_per_connection = bytes.clamp(1, MOST_BYTES);
+        self
+    }
+
+    /// The same of all connections together; 256 MiB if not set. Whoever sends more then is not read from for as long as it takes, and gives
+    /// the connection up if that is longer than its [`write_timeout`](super::ClientBuilder::write_timeout). A method that calls its own server
+    /// with a long argument needs room for both.
+    pub fn bytes_in_total(mut self, bytes: usize) -> ServerBuilder {
+        self.limits.bytes_in_total = bytes.clamp(1, MOST_BYTES);
         self
     }
 
@@ -398,6 +432,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Bytes of answers that are remembered for one client; 64 MiB if not set. When there are more the client can begin no other call
+    /// exactly once, but the oldest of those that have not ended: it is told [`Overloaded`](super::ErrorKind::Overloaded), and tries again until its
+    /// earlier calls have ended, whose answers need not be remembered then. Calls that run by then may make it more, each by a message.
+    pub fn remember_bytes(mut self, bytes: usize) -> ServerBuilder {
+        self.answers = bytes;
+        self
+    }
+
     /// Remembers calls in a database, so that a server that is started anew with it goes on where the one before it, which may have been
     /// killed at any moment, has left off: clients that ask for exactly-once get it across that, too.
     ///
@@ -434,11 +476,12 @@ impl ServerBuilder {
         Server(Arc::new(Shared {
             methods,
             services,
+            slots: Semaphore::new(self.in_total),
+            bytes: Semaphore::new(self.limits.bytes_in_total),
             limits: self.limits,
             codec: self.codec,
             authorize: self.authorize,
-            sessions: Sessions::new(self.sessions, self.remember, self.store),
-            slots: Semaphore::new(self.in_total),
+            sessions: Sessions::new(self.sessions, self.remember, self.answers, self.store),
             open: Mutex::new(Open::default()),
             left: Condvar::new(),
         }))
@@ -530,7 +573,10 @@ fn mind(server: &Weak<Shared>) {
         };
         shared.sessions.sweep();
         for (line, connection) in lines {
-            connection.inspect(|connection| connection.cancel_forgotten());
+            connection.inspect(|connection| {
+                connection.cancel_forgotten();
+                connection.sign_of_life();
+            });
             // Go's clients say nothing until their first call.
             let owes = line.watch.has_heard() || shared.codec == Some(Codec::Postcard);
             if line.watch.writing() > write || (owes && line.watch.reading() > read) {

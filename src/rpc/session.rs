@@ -13,19 +13,20 @@
 //! another name means that what was sent before may have been executed and nobody knows. It is the client's to take that as
 //! an unknown outcome and never to send such a call again.
 //!
-//! The memory is bounded: a number at [`WINDOW`] or more beyond `low` is refused, and the client waits before it uses one.
+//! The memory is bounded. A number at [`WINDOW`] or more beyond `low` is refused, and the client waits before it uses one. When the answers
+//! have too many bytes, no number that is new is begun but `low` itself: that is the call for which all others are kept, and when it has
+//! ended they are not. What is refused was not begun, and its client asks again later. What runs by then is remembered whatever its answer.
 #![forbid(unsafe_code)]
 
 use super::codec::Once;
 use super::durable::{Loaded, Store};
 use super::error::Failure;
 use super::random;
-use super::server::ReplyTo;
+use super::server::{Job, ReplyTo};
 use crate::sync::Mutex;
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// Numbers beyond the lowest that a client cares for.
@@ -40,14 +41,16 @@ pub(super) struct Log {
     pub(super) client: u128,
     pub(super) memory: u128,
     pub(super) number: u64,
-    /// The numbers below which the client needs nothing any more, as far as there may be answers.
-    pub(super) old: Range<u64>,
+    /// The client needs no answers below.
+    pub(super) low: u64,
 }
 
 pub(super) struct Session {
     client: u128,
     /// What tells this memory from others.
     pub(super) memory: u128,
+    /// Bytes of answers beyond which no more calls are begun.
+    most: usize,
     calls: Mutex<Calls>,
     /// The client was away for too long: nobody will ask for an answer any more.
     forgotten: AtomicBool,
@@ -56,14 +59,33 @@ pub(super) struct Session {
 struct Calls {
     low: u64,
     known: BTreeMap<u64, Call>,
-    /// A durable log has no answers below; None: it has none at all.
-    logged: Option<u64>,
+    /// Of the answers among them.
+    bytes: usize,
 }
 
 enum Call {
-    /// Who else wants the answer.
-    Running(Vec<ReplyTo>),
+    /// What runs, and who else wants the answer.
+    Running(Weak<Job>, Vec<ReplyTo>),
     Done(Answer),
+}
+
+impl Call {
+    fn bytes(&self) -> usize {
+        match self {
+            Call::Running(..) => 0,
+            Call::Done(answer) => match &**answer {
+                Ok(body) => body.len(),
+                Err(failure) => failure.text.len(),
+            },
+        }
+    }
+
+    fn others(self) -> Vec<ReplyTo> {
+        match self {
+            Call::Running(_, others) => others,
+            Call::Done(_) => Vec::new(),
+        }
+    }
 }
 
 /// What is to be done with a call.
@@ -74,16 +96,67 @@ pub(super) enum Begin {
     Nothing,
     /// It has been executed: this is the answer.
     Answer(Answer),
-    /// It is too far ahead.
+    /// It is too far ahead, or there are too many bytes of answers.
     Full,
 }
 
+/// What is dropped after the lock: who waited for an answer may be the last to know a connection.
+#[derive(Default)]
+struct Gone {
+    calls: BTreeMap<u64, Call>,
+    others: Vec<ReplyTo>,
+}
+
+impl Calls {
+    /// See [`Session::begin`].
+    fn begin(
+        &mut self,
+        once: Once,
+        most: usize,
+        job: &Arc<Job>,
+        to: impl FnOnce() -> ReplyTo,
+        gone: &mut Gone,
+    ) -> Begin {
+        if once.low > self.low {
+            self.low = once.low;
+            // What runs of them is cancelled; `done` will find nothing.
+            let rest = self.known.split_off(&once.low);
+            gone.calls = std::mem::replace(&mut self.known, rest);
+            self.bytes -= gone.calls.values().map(Call::bytes).sum::<usize>();
+        }
+        if once.number < self.low {
+            return Begin::Nothing;
+        }
+        if once.number - self.low >= WINDOW {
+            return Begin::Full;
+        }
+        let full = self.bytes >= most && once.number > self.low;
+        match self.known.get_mut(&once.number) {
+            None if full => Begin::Full,
+            None => {
+                self.known.insert(once.number, Call::Running(Arc::downgrade(job), Vec::new()));
+                Begin::Run
+            }
+            Some(Call::Running(_, others)) => {
+                // The latest request of a connection is enough, and none of one that has ended.
+                let to = to();
+                gone.others =
+                    others.extract_if(.., |other| other.goes_with(&to) || other.is_gone()).collect();
+                others.push(to);
+                Begin::Nothing
+            }
+            Some(Call::Done(answer)) => Begin::Answer(Arc::clone(answer)),
+        }
+    }
+}
+
 impl Session {
-    fn new(client: u128, loaded: Loaded) -> Session {
-        let logged = loaded.answers.first().map(|(number, _)| *number);
-        let known = loaded.answers.into_iter().map(|(number, answer)| (number, Call::Done(answer))).collect();
-        let calls = Mutex::new(Calls { low: loaded.low, known, logged });
-        Session { client, memory: loaded.memory, calls, forgotten: AtomicBool::new(false) }
+    fn new(client: u128, loaded: Loaded, most: usize) -> Session {
+        let known: BTreeMap<u64, Call> =
+            loaded.answers.into_iter().map(|(number, answer)| (number, Call::Done(answer))).collect();
+        let bytes = known.values().map(Call::bytes).sum();
+        let calls = Mutex::new(Calls { low: loaded.low, known, bytes });
+        Session { client, memory: loaded.memory, most, calls, forgotten: AtomicBool::new(false) }
     }
 
     /// Whether no call has come that it would know.
@@ -99,63 +172,51 @@ impl Session {
 
     /// What a durable log is to write of a call.
     pub(super) fn log(&self, number: u64) -> Log {
-        let mut calls = self.calls.lock();
-        let low = calls.low;
-        let from = calls.logged.replace(low).unwrap_or(low);
-        Log { client: self.client, memory: self.memory, number, old: from.min(low)..low }
+        Log { client: self.client, memory: self.memory, number, low: self.calls.lock().low }
     }
 
-    /// A call has come.
-    pub(super) fn begin(&self, once: Once, to: impl FnOnce() -> ReplyTo) -> Begin {
-        // Dropped after the lock: who waited for an answer may be the last to know a connection.
-        let _forgotten;
-        let mut calls = self.calls.lock();
-        if once.low > calls.low {
-            calls.low = once.low;
-            // What runs is left to run: `done` finds nothing and forgets it.
-            let rest = calls.known.split_off(&once.low);
-            _forgotten = std::mem::replace(&mut calls.known, rest);
-        }
-        if once.number < calls.low {
-            return Begin::Nothing;
-        }
-        if once.number - calls.low >= WINDOW {
-            return Begin::Full;
-        }
-        match calls.known.get_mut(&once.number) {
-            None => {
-                calls.known.insert(once.number, Call::Running(Vec::new()));
-                Begin::Run
+    /// A call has come, and would be this job.
+    pub(super) fn begin(&self, once: Once, job: &Arc<Job>, to: impl FnOnce() -> ReplyTo) -> Begin {
+        let mut gone = Gone::default();
+        let begin = self.calls.lock().begin(once, self.most, job, to, &mut gone);
+        for call in gone.calls.values() {
+            if let Call::Running(job, _) = call {
+                cancel(job);
             }
-            Some(Call::Running(others)) => {
-                // The latest request of a connection is enough.
-                let to = to();
-                others.retain(|other| !other.goes_with(&to));
-                others.push(to);
-                Begin::Nothing
-            }
-            Some(Call::Done(answer)) => Begin::Answer(Arc::clone(answer)),
         }
+        begin
+    }
+
+    /// Who asked for what runs already does not wait for it any more: that ends it, since it was its client.
+    pub(super) fn cancel(&self, asked: impl Fn(&ReplyTo) -> bool) {
+        let job = self.calls.lock().known.values().find_map(|call| match call {
+            Call::Running(job, others) if others.iter().any(&asked) => Some(Weak::clone(job)),
+            _ => None,
+        });
+        job.inspect(cancel);
     }
 
     /// A call has been executed; gives those, beside the one it began with, who want to know.
     pub(super) fn done(&self, number: u64, answer: &Answer) -> Vec<ReplyTo> {
-        match self.calls.lock().known.get_mut(&number) {
-            Some(call) => match std::mem::replace(call, Call::Done(Arc::clone(answer))) {
-                Call::Running(others) => others,
-                Call::Done(_) => Vec::new(),
-            },
-            None => Vec::new(),
+        let calls = &mut *self.calls.lock();
+        let done = Call::Done(Arc::clone(answer));
+        match calls.known.get_mut(&number) {
+            Some(call @ Call::Running(..)) => {
+                calls.bytes += done.bytes();
+                std::mem::replace(call, done).others()
+            }
+            _ => Vec::new(),
         }
     }
 
     /// A call that was begun was not executed after all: it may be begun again.
     pub(super) fn not_begun(&self, number: u64) -> Vec<ReplyTo> {
-        match self.calls.lock().known.remove(&number) {
-            Some(Call::Running(others)) => others,
-            _ => Vec::new(),
-        }
+        self.calls.lock().known.remove(&number).map_or_else(Vec::new, Call::others)
     }
+}
+
+fn cancel(job: &Weak<Job>) {
+    job.upgrade().inspect(|job| job.cancel());
 }
 
 /// The sessions of all clients.
@@ -163,6 +224,8 @@ pub(super) struct Sessions {
     all: Mutex<HashMap<u128, Entry>>,
     most: usize,
     kept: Duration,
+    /// Bytes of answers of each.
+    answers: usize,
     /// Where they survive the server.
     store: Option<Arc<Store>>,
     /// When that was last told who is here.
@@ -178,9 +241,9 @@ struct Entry {
 }
 
 impl Sessions {
-    /// At most so many, each kept for so long without a connection.
-    pub(super) fn new(most: usize, kept: Duration, store: Option<Arc<Store>>) -> Sessions {
-        Sessions { all: Mutex::new(HashMap::new()), most, kept, store, told: Mutex::new(None) }
+    /// At most so many, each kept for so long without a connection, and with so many bytes of answers.
+    pub(super) fn new(most: usize, kept: Duration, answers: usize, store: Option<Arc<Store>>) -> Sessions {
+        Sessions { all: Mutex::new(HashMap::new()), most, kept, answers, store, told: Mutex::new(None) }
     }
 
     pub(super) fn store(&self) -> Option<Arc<Store>> {
@@ -212,7 +275,7 @@ impl Sessions {
         };
         let mut all = self.all.lock();
         let entry = all.entry(client).or_insert_with(|| Entry {
-            session: Arc::new(Session::new(client, loaded)),
+            session: Arc::new(Session::new(client, loaded, self.answers)),
             users: 0,
             left: Instant::now(),
         });

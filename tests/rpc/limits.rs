@@ -3,8 +3,8 @@
 use crate::util::*;
 use sixtyone::net::TcpStream;
 use sixtyone::rpc::{Client, Codec, ErrorKind, Outcome};
-use sixtyone::spawn;
 use sixtyone::time::sleep;
+use sixtyone::{chan, spawn};
 use std::borrow::Cow;
 use std::io::Write;
 use std::sync::atomic::Ordering;
@@ -100,6 +100,126 @@ fn a_connection_has_so_many_calls_and_no_more() {
         drop(raw);
         assert_eq!(kit.seen.most.load(Ordering::SeqCst), 16);
         kit.end();
+    });
+}
+
+/// 64 KiB, which take no time to read.
+fn text() -> String {
+    "x".repeat(64 << 10)
+}
+
+/// Sends calls that keep 64 KiB each until the connection ends, and reads nothing.
+fn keepers(raw: &Raw) {
+    let mut sending = raw.0.try_clone().unwrap();
+    spawn(move || {
+        let argument = body(&text());
+        let mut send = |seq| sending.write_all(&frame(&request(seq, "T.Keep"), &argument));
+        (0..100).any(|seq| send(seq).is_err());
+    });
+}
+
+#[test]
+fn a_connection_has_so_many_bytes_and_no_more() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server.bytes_per_connection(300 << 10));
+        let bystander = Bystander::start(&kit);
+        let raw = Raw::welcomed(&kit);
+        keepers(&raw);
+        let client = Client::builder().keep_alive(Some(300 * MS)).connect(kit.address).unwrap();
+        let kept = text();
+        let calls: Vec<_> = (0..20).map(|_| client.go::<_, bool>("T.Keep", &kept)).collect();
+        until("both have as many as they may", || kit.seen.running() == 8);
+        sleep(1_000 * MS);
+        assert_eq!(kit.metrics("T.Keep").calls, 8);
+        // It is the client that waits: what has no bytes to speak of goes on.
+        assert_eq!(echo(&client, &[1]), Ok(vec![1]));
+        bystander.end();
+        kit.open();
+        for call in calls {
+            assert_eq!(call.wait(), Ok(true));
+        }
+        // One that is longer than all may be has it alone.
+        assert_eq!(echo(&client, &vec![1; 1 << 20]).map(|bytes| bytes.len()), Ok(1 << 20));
+        drop(raw);
+        kit.end();
+    });
+}
+
+#[test]
+fn a_server_has_so_many_bytes_and_no_more() {
+    on_ps(|| {
+        // Its minder comes along often.
+        let kit = Kit::new(|server| server.bytes_in_total(300 << 10).read_timeout(1_000 * MS));
+        let bystander = Bystander::start(&kit);
+        let kept = text();
+        let clients: Vec<_> = (0..6)
+            .map(|_| Client::builder().keep_alive(Some(1_000 * MS)).connect(kit.address).unwrap())
+            .collect();
+        let calls: Vec<_> =
+            clients.iter().flat_map(|client| (0..2).map(|_| client.go::<_, bool>("T.Keep", &kept))).collect();
+        until("it has as many as it may", || kit.seen.running() == 4);
+        // Those who wait get no answers to their pings, and hear from it.
+        sleep(3_000 * MS);
+        assert_eq!(kit.metrics("T.Keep").calls, 4);
+        bystander.end();
+        kit.open();
+        for call in calls {
+            assert_eq!(call.wait(), Ok(true));
+        }
+        assert_eq!(kit.seen.most.load(Ordering::SeqCst), 4);
+        kit.end();
+    });
+}
+
+/// Its end is behind more requests than are read.
+#[test]
+fn who_is_gone_is_missed_although_nobody_reads() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server.per_connection(8).read_timeout(1_000 * MS));
+        let mut raw = Raw::welcomed(&kit);
+        for seq in 0..100 {
+            raw.send(&request(seq, "T.Wait"), &[]);
+        }
+        until("it has as many as it may", || kit.seen.running() == 8);
+        drop(raw);
+        until("they are cancelled", || kit.seen.canceled.load(Ordering::SeqCst) == 8);
+        until("they have ended", || kit.seen.running() == 0);
+        sleep(20 * MS);
+        assert_eq!(kit.metrics("T.Wait").calls, 8);
+        kit.end();
+    });
+}
+
+/// There is no room for more requests, and the server takes nothing.
+#[test]
+fn a_cancel_is_sent_whatever_waits() {
+    on_ps(|| {
+        let (go, may) = chan::unbuffered::<()>();
+        let (tx, rx) = chan::unbounded();
+        let (address, listener) = scripted(move |mut stream: TcpStream| {
+            assert!(skip(&stream));
+            stream.write_all(&frame(&welcome(VERSION), &[])).unwrap();
+            let _closed = may.recv();
+            while let Some(message) = message(&stream) {
+                let (head, _) = postcard::take_from_bytes::<Head<'_>>(&message).unwrap();
+                if let Head::Cancel { seq } = head {
+                    tx.send(seq).unwrap();
+                }
+            }
+        });
+        let client = Client::builder().keep_alive(None).connect(address).unwrap();
+        let call = client.go::<_, bool>("T.Wait", &());
+        sleep(20 * MS);
+        let more: Vec<_> =
+            (0..40).map(|_| client.go::<_, Vec<u8>>("T.Echo", &vec![0_u8; 512 << 10])).collect();
+        sleep(200 * MS);
+        drop(call);
+        sleep(50 * MS);
+        drop(go);
+        assert_eq!(rx.recv_timeout(LIMIT), Ok(0));
+        client.close();
+        drop(more);
+        listener.close().unwrap();
     });
 }
 

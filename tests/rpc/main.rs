@@ -5,6 +5,7 @@ mod faulty_net;
 mod gone;
 mod json;
 mod limits;
+mod memory;
 mod peers;
 mod semantics;
 mod stop;

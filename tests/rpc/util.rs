@@ -50,8 +50,8 @@ pub(crate) struct Seen {
     pub(crate) canceled: AtomicUsize,
 }
 
-/// A server of `T.Echo`, bytes as they are; `T.Wait`, which returns at the [opened](Kit::open) gate or when the call is cancelled; `T.Many`, which
-/// makes so many bytes; `T.Panic`; `T.Fail`.
+/// A server of `T.Echo`, bytes as they are; `T.Wait`, which returns at the [opened](Kit::open) gate or when the call is cancelled; `T.Keep`, the
+/// same with a text; `T.Many`, which makes so many bytes; `T.Panic`; `T.Fail`.
 pub(crate) struct Kit {
     pub(crate) server: Server,
     pub(crate) address: SocketAddr,
@@ -87,8 +87,9 @@ fn wait(seen: &Seen, call: &Call) -> bool {
 
 /// The service of a [`Kit`].
 pub(crate) fn service(seen: &Arc<Seen>) -> Service {
-    let seen = Arc::clone(seen);
+    let (seen, keeps) = (Arc::clone(seen), Arc::clone(seen));
     Service::new("T")
+        .method("Keep", move |call, _: String| Ok::<_, String>(wait(&keeps, call)))
         .method("Echo", |_, bytes: Vec<u8>| Ok::<_, String>(bytes))
         .method("Many", |_, n: usize| Ok::<_, String>("x".repeat(n)))
         .method("Fail", |_, text: String| Err::<(), _>(text))
@@ -204,7 +205,7 @@ pub(crate) const VERSION: u16 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Head<'a> {
     Hello { magic: [u8; 4], version: u16, client: u128, max_message: u32, token: Cow<'a, [u8]> },
-    Welcome { version: u16, max_message: u32, window: u32, memory: u128 },
+    Welcome { version: u16, max_message: u32, window: u32, bytes: u64, memory: u128 },
     Refuse { code: u8 },
     Request { seq: u64, method: Cow<'a, str>, timeout: u64, once: Option<(u64, u64)> },
     Reply { seq: u64, code: u8 },
@@ -220,11 +221,16 @@ pub(crate) fn hello(version: u16) -> Head<'static> {
 }
 
 pub(crate) fn welcome(version: u16) -> Head<'static> {
-    Head::Welcome { version, max_message: 1 << 20, window: 64, memory: 0 }
+    Head::Welcome { version, max_message: 1 << 20, window: 64, bytes: 1 << 30, memory: 0 }
 }
 
 pub(crate) fn request(seq: u64, method: &str) -> Head<'_> {
     Head::Request { seq, method: Cow::Borrowed(method), timeout: 0, once: None }
+}
+
+/// A call that is to be executed once: this number of its client's, who needs no answers below `low`.
+pub(crate) fn once(seq: u64, method: &str, number: u64, low: u64) -> Head<'_> {
+    Head::Request { seq, method: Cow::Borrowed(method), timeout: 0, once: Some((number, low)) }
 }
 
 /// A message as it is on the wire.
@@ -250,11 +256,16 @@ impl Raw {
 
     /// One that was welcomed.
     pub(crate) fn welcomed(kit: &Kit) -> Raw {
-        let mut raw = Raw::connect(kit);
-        raw.send(&hello(VERSION), &[]);
-        let (head, _) = raw.next().unwrap();
+        Raw::connect(kit).welcome(0)
+    }
+
+    /// One that was welcomed as this client.
+    pub(crate) fn welcome(mut self, client: u128) -> Raw {
+        let token = Cow::Borrowed(&[][..]);
+        self.send(&Head::Hello { magic: MAGIC, version: VERSION, client, max_message: 1 << 20, token }, &[]);
+        let (head, _) = self.next().unwrap();
         assert!(matches!(head, Head::Welcome { version: VERSION, .. }), "{head:?}");
-        raw
+        self
     }
 
     pub(crate) fn send(&mut self, head: &Head<'_>, body: &[u8]) {
@@ -273,8 +284,8 @@ impl Raw {
         self.0.read_exact(&mut message).unwrap();
         let (head, body) = postcard::take_from_bytes::<Head<'_>>(&message).unwrap();
         let head = match head {
-            Head::Welcome { version, max_message, window, memory } => {
-                Head::Welcome { version, max_message, window, memory }
+            Head::Welcome { version, max_message, window, bytes, memory } => {
+                Head::Welcome { version, max_message, window, bytes, memory }
             }
             Head::Refuse { code } => Head::Refuse { code },
             Head::Reply { seq, code } => Head::Reply { seq, code },
@@ -312,13 +323,17 @@ pub(crate) fn scripted(script: impl Fn(TcpStream) + Send + Sync + 'static) -> (S
 }
 
 /// Reads one frame and forgets it; false: there is none.
-pub(crate) fn skip(mut stream: &TcpStream) -> bool {
+pub(crate) fn skip(stream: &TcpStream) -> bool {
+    message(stream).is_some()
+}
+
+/// Reads one frame.
+pub(crate) fn message(mut stream: &TcpStream) -> Option<Vec<u8>> {
     let mut length = [0; 4];
-    if stream.read_exact(&mut length).is_err() {
-        return false;
-    }
+    stream.read_exact(&mut length).ok()?;
     let mut message = vec![0; u32::from_be_bytes(length) as usize];
-    stream.read_exact(&mut message).is_ok()
+    stream.read_exact(&mut message).ok()?;
+    Some(message)
 }
 
 /// Numbers by chance: splitmix64.

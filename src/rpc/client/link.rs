@@ -7,13 +7,13 @@
 
 use super::wait::{Backoff, Limit, Waited};
 use crate::chan::{self, Receiver, RecvTimeoutError, Sender};
-use crate::rpc::codec::{AROUND, Codec, Head, MAGIC, Once, Side, VERSION};
+use crate::rpc::codec::{AROUND, Codec, Head, MAGIC, Once, Side, VERSION, counted};
 use crate::rpc::error::{Error, ErrorKind, Failure, Outcome};
 use crate::rpc::frame::{Broken, Input, LONGEST, Watch};
 use crate::rpc::json;
 use crate::rpc::outbox::{NotAppended, Outbox};
 use crate::rpc::transport::Halves;
-use crate::sync::{Mutex, Semaphore};
+use crate::sync::{Mutex, Semaphore, SemaphorePermit};
 use crate::task;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 const WINDOW: usize = 1 << 16;
 /// More permits than callers: see [`Link::end`].
 const ALL: usize = 1 << 24;
+
+/// Bytes of a server that does not say, and of one that says more.
+const ALL_BYTES: usize = usize::MAX >> 2;
 
 /// What a connection of this client's is like.
 #[derive(Clone)]
@@ -48,6 +51,8 @@ pub(super) struct Link {
     waiting: Mutex<Waiting>,
     /// Calls that the server takes at once.
     window: Semaphore,
+    /// Bytes of their arguments.
+    bytes: Semaphore,
     welcome: Welcome,
     leaving: AtomicBool,
     /// The server has begun no call with this number or one above.
@@ -72,6 +77,7 @@ enum Got {
 struct Welcome {
     max_message: usize,
     window: usize,
+    bytes: usize,
     memory: u128,
 }
 
@@ -103,7 +109,7 @@ impl Link {
         let mut input = Input::new(reader, manners.max_message, Arc::clone(&watch));
         let hangup: Arc<dyn Fn() + Send + Sync> = Arc::from(hangup);
         let welcome = match manners.codec {
-            Codec::Json => Welcome { max_message: LONGEST, window: WINDOW, memory: 0 },
+            Codec::Json => Welcome { max_message: LONGEST, window: WINDOW, bytes: ALL_BYTES, memory: 0 },
             Codec::Postcard => {
                 let (introduced, wait) = chan::unbuffered::<()>();
                 let (limit, hang) = (manners.connect_timeout, Arc::clone(&hangup));
@@ -128,6 +134,7 @@ impl Link {
             hangup: Box::new(move || hangup()),
             waiting: Mutex::new(Waiting { next: 0, calls: HashMap::new(), dead: None }),
             window: Semaphore::new(welcome.window),
+            bytes: Semaphore::new(welcome.bytes),
             welcome,
             leaving: AtomicBool::new(false),
             begun: AtomicU64::new(u64::MAX),
@@ -197,6 +204,12 @@ impl Link {
             Ok(permit) => permit,
             Err(e) => return Attempt::Over(e),
         };
+        let counts = counted(ask.body.len(), self.welcome.bytes);
+        let _held = match limit.patiently(|time| self.hold(counts, time)) {
+            Ok(held) => held,
+            Err(e) => return Attempt::Over(e),
+        };
+        let mut each = ask.each.clone();
         let (tx, rx) = chan::buffered(2);
         let mut numbers = Vec::new();
         let mut place = None;
@@ -204,7 +217,6 @@ impl Link {
             let Some(seq) = self.enter(&tx) else { return self.gone(place, &numbers) };
             numbers.push(seq);
             let head = Head::Request {
-        let mut each = ask.each.clone();
                 seq,
                 method: Cow::Borrowed(ask.method),
                 timeout: limit.micros(),
@@ -254,6 +266,11 @@ impl Link {
                 }
             }
         }
+    }
+
+    /// The right to have so many bytes of an argument held by the server. (When the connection ends, all that have it give it back.)
+    fn hold(&self, bytes: usize, time: Duration) -> Option<Option<SemaphorePermit<'_>>> {
+        if bytes == 0 { Some(None) } else { self.bytes.acquire_n_timeout(bytes, time).map(Some) }
     }
 
     fn enter(&self, tx: &Sender<Got>) -> Option<u64> {
@@ -387,9 +404,10 @@ fn introduce(input: &mut Input, writer: &mut dyn Write, manners: &Manners) -> Re
         Err(broken) => return Err(mismatch(format!("the other side speaks something else: {broken}"))),
     };
     match message.head {
-        Head::Welcome { version: VERSION, max_message, window, memory } => Ok(Welcome {
+        Head::Welcome { version: VERSION, max_message, window, bytes, memory } => Ok(Welcome {
             max_message: max_message as usize,
             window: (window as usize).clamp(1, WINDOW),
+            bytes: usize::try_from(bytes).map_or(ALL_BYTES, |bytes| bytes.clamp(1, ALL_BYTES)),
             memory,
         }),
         Head::Welcome { version, .. } => {

@@ -1,9 +1,11 @@
 //! One connection of a server's: its reader, which is the goroutine that serves it, and the calls that it has begun.
 //!
 //! 1. *Introduction*: the first byte tells the codec. A framed connection begins with a hello, and a welcome or a refusal.
-//! 2. *Reading*: each request gets a goroutine ([`Job`]); a number of them at once, after which the reader waits, and with it
-//!    the client, by the network's own back-pressure. (A client of ours knows the number from the welcome and keeps within it, so
-//!    its pings and cancels are always read.)
+//! 2. *Reading*: each request gets a goroutine ([`Job`]); so many at once, with so many bytes of arguments, of this connection and of all;
+//!    after that the reader waits, and with it the client, by the network's own back-pressure. (A client of ours knows the
+//!    connection's bounds from the welcome and keeps within them, so its pings and cancels are mostly read.) A reader that waits does not see
+//!    what is behind, pings and the end: so the minder sends the client signs of life ([`Connection::stalled`]), and if they can't be
+//!    written the writer cancels what runs, as the reader would.
 //! 3. *End*: when the stream has ended, as when the server stops, what was begun is answered before the connection is closed. A
 //!    stream that broke cancels what was begun. (Of a framed one the end is a break: a client of ours sends nothing more only when it is
 //!    gone.)
@@ -14,9 +16,9 @@
 #![forbid(unsafe_code)]
 
 use super::Shared;
-use super::job::{Job, ReplyTo};
+use super::job::{Body, Job, ReplyTo};
 use crate::chan;
-use crate::rpc::codec::{Codec, Head, MAGIC, Message, Side, VERSION};
+use crate::rpc::codec::{Codec, Head, MAGIC, Message, Side, VERSION, counted};
 use crate::rpc::error::{ErrorKind, Failure, STOPPING};
 use crate::rpc::frame::{Broken, Input, LINGER, Watch};
 use crate::rpc::outbox::Outbox;
@@ -28,6 +30,7 @@ use crate::task;
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// What is enough to watch a connection, and to end it.
@@ -42,6 +45,10 @@ pub(super) struct Connection {
     pub(super) client: Client,
     line: Arc<Line>,
     slots: Semaphore,
+    /// Bytes of arguments that may be held.
+    bytes: Semaphore,
+    /// The reader waits until a request may be held.
+    stalled: AtomicBool,
     calls: Mutex<Calls>,
     /// The last call has ended, and no more are begun.
     ended: Condvar,
@@ -107,6 +114,8 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
         client,
         line: Arc::clone(&line),
         slots: Semaphore::new(server.limits.per_connection),
+        bytes: Semaphore::new(server.limits.bytes_per_connection),
+        stalled: AtomicBool::new(false),
         calls: Mutex::new(Calls { running: HashMap::new(), closed: false, begun: 0 }),
         ended: Condvar::new(),
         server: Arc::clone(server),
@@ -117,7 +126,11 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
         task::Builder::new().name("rpc server's writer").spawn(move || {
             // All is written, or nothing more can be. Go's clients do not hang up when we have.
             let written = connection.outbox.write_all(writer, &connection.line.watch);
-            if written.is_ok() && connection.client.codec == Codec::Postcard {
+            if written.is_err() {
+                // The reader may be stalled, and not see it.
+                connection.calls.lock().closed = true;
+                connection.cancel_lost();
+            } else if connection.client.codec == Codec::Postcard {
                 let _ended_or_late = read.recv_timeout(LINGER);
             }
             (connection.line.hangup)();
@@ -196,6 +209,7 @@ fn introduce(
         version: VERSION,
         max_message: server.limits.max_message as u32,
         window: server.limits.per_connection as u32,
+        bytes: server.limits.bytes_per_connection as u64,
         memory: session.as_ref().map_or(0, |session| session.memory),
     };
     codec.put(greeting, &welcome, &[], None);
@@ -220,10 +234,7 @@ impl Connection {
                 // Go's clients may say that they will send no more, and wait for answers; ours are gone.
                 Ok(None) if self.client.codec == Codec::Json => return Ok(()),
                 Ok(None) | Err(Broken::Io(_) | Broken::Truncated) => {
-                    // A client whose calls are remembered comes back for the answers; see `cancel_forgotten`.
-                    for job in self.running().iter().filter(|job| job.memory.is_none()) {
-                        job.call.cancel();
-                    }
+                    self.cancel_lost();
                     return Ok(());
                 }
                 // Go's server ends without a word, once what runs has been answered.
@@ -239,10 +250,7 @@ impl Connection {
                     }
                     requests += 1;
                 }
-                Head::Cancel { seq } => {
-                    let job = self.calls.lock().running.get(&seq).cloned();
-                    job.inspect(|job| job.call.cancel());
-                }
+                Head::Cancel { seq } => self.cancel(seq),
                 Head::Ping => self.outbox.append_if_room(&Head::Pong),
                 // Repeated by the network.
                 Head::Hello { .. } => {}
@@ -264,14 +272,7 @@ impl Connection {
         }
         let memory = match (once, &self.client.session) {
             (None, _) => None,
-            (Some(once), Some(session)) => match session.begin(once, to) {
-                Begin::Run => Some((Arc::clone(session), once.number)),
-                Begin::Nothing => return,
-                Begin::Answer(answer) => return to().answer(&answer),
-                Begin::Full => {
-                    return fail(ErrorKind::Overloaded, String::from("too many answers to remember"));
-                }
-            },
+            (Some(once), Some(session)) => Some((Arc::clone(session), once)),
             (Some(_), None) => {
                 return fail(
                     ErrorKind::Unsupported,
@@ -284,10 +285,21 @@ impl Connection {
         let job = Arc::new(Job {
             to: to(),
             call: Call::new(method, Arc::clone(&self.client.peer), deadline, self.server.sessions.store()),
-            body: message.body.to_vec(),
-            memory,
+            memory: memory.as_ref().map(|(session, once)| (Arc::clone(session), once.number)),
         });
-        self.slots.acquire().forget();
+        if let Some((session, once)) = memory {
+            match session.begin(once, &job, to) {
+                Begin::Run => {}
+                Begin::Nothing => return,
+                Begin::Answer(answer) => return job.to.answer(&answer),
+                Begin::Full => {
+                    let why = "too many answers to remember, or too long ones: earlier calls of this client must end first";
+                    return fail(ErrorKind::Overloaded, String::from(why));
+                }
+            }
+        }
+        self.take(&self.slots, 1);
+        let body = self.hold(message.body);
         let open = {
             let mut calls = self.calls.lock();
             if !calls.closed {
@@ -301,9 +313,45 @@ impl Connection {
             return job.refuse(ErrorKind::Stopping, STOPPING);
         }
         let running = Arc::clone(&job);
-        if let Err(e) = task::try_spawn(move || running.run()) {
+        if let Err(e) = task::try_spawn(move || running.run(body)) {
             job.refuse(ErrorKind::Overloaded, &format!("no memory for another goroutine: {e}"));
             self.ends(seq);
+        }
+    }
+
+    /// An argument, as soon as its bytes may be held.
+    fn hold(self: &Arc<Connection>, body: &[u8]) -> Body {
+        let limits = &self.server.limits;
+        let counts = counted(body.len(), limits.bytes_per_connection.min(limits.bytes_in_total));
+        if counts > 0 {
+            self.take(&self.bytes, counts);
+            self.take(&self.server.bytes, counts);
+        }
+        Body::new(body.to_vec(), counts, self)
+    }
+
+    /// An argument is needed no more.
+    pub(super) fn let_go(&self, counts: usize) {
+        self.bytes.add_permits(counts);
+        self.server.bytes.add_permits(counts);
+    }
+
+    /// The reader takes permits, and is stalled until it has them.
+    fn take(&self, from: &Semaphore, n: usize) {
+        match from.try_acquire_n(n) {
+            Some(permits) => permits.forget(),
+            None => {
+                self.stalled.store(true, Ordering::Relaxed);
+                from.acquire_n(n).forget();
+                self.stalled.store(false, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Says that we are there, if the reader can't answer pings.
+    pub(super) fn sign_of_life(&self) {
+        if self.stalled.load(Ordering::Relaxed) {
+            self.outbox.append_if_room(&Head::Pong);
         }
     }
 
@@ -348,10 +396,32 @@ impl Connection {
         }
     }
 
+    /// The client waits for this request's answer no more.
+    fn cancel(self: &Arc<Connection>, seq: u64) {
+        let job = self.calls.lock().running.get(&seq).cloned();
+        match (job, &self.client.session) {
+            (Some(job), _) => job.cancel(),
+            (None, Some(session)) => session.cancel(|to| to.is_for(self, seq)),
+            (None, None) => {}
+        }
+    }
+
+    /// Ends what was begun, since the connection is lost; but a client whose calls are remembered comes back for the answers: see
+    /// [`cancel_forgotten`](Connection::cancel_forgotten).
+    fn cancel_lost(&self) {
+        for job in self.running().iter().filter(|job| job.memory.is_none()) {
+            job.cancel();
+        }
+    }
+
+    pub(super) fn hang_up(&self) {
+        (self.line.hangup)();
+    }
+
     /// Ends what was begun, if it listens.
     pub(super) fn cancel_all(&self) {
         for job in self.running() {
-            job.call.cancel();
+            job.cancel();
         }
     }
 

@@ -5,19 +5,44 @@ use super::connection::Connection;
 use crate::rpc::codec::{AROUND, Head};
 use crate::rpc::error::{ErrorKind, Failure};
 use crate::rpc::service::Call;
-use crate::rpc::session::Session;
+use crate::rpc::session::{Answer, Session};
+use crate::task;
 use serde_json::value::RawValue;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub(super) struct Job {
+pub(in crate::rpc) struct Job {
     pub(super) to: ReplyTo,
     pub(super) call: Call,
-    pub(super) body: Vec<u8>,
     /// The session that has to remember the answer, and the call's number there.
     pub(super) memory: Option<(Arc<Session>, u64)>,
+}
+
+/// A call's argument. Its bytes count against the limits for as long as this lives.
+pub(super) struct Body {
+    bytes: Vec<u8>,
+    /// Last: the bytes are gone then.
+    _held: Option<Held>,
+}
+
+struct Held {
+    counts: usize,
+    by: Arc<Connection>,
+}
+
+impl Body {
+    /// `counts` of the bytes were taken from the limits.
+    pub(super) fn new(bytes: Vec<u8>, counts: usize, by: &Arc<Connection>) -> Body {
+        Body { bytes, _held: (counts > 0).then(|| Held { counts, by: Arc::clone(by) }) }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.by.let_go(self.counts);
+    }
 }
 
 /// Whom an answer goes to.
@@ -30,10 +55,10 @@ pub(in crate::rpc) struct ReplyTo {
 
 impl Job {
     /// What the goroutine does.
-    pub(super) fn run(&self) {
+    pub(super) fn run(&self, body: Body) {
         let connection = &self.to.connection;
         match self.expired() {
-            None => self.execute(),
+            None => self.execute(body),
             Some(why) => {
                 self.call.method.counters.expires();
                 self.refuse(ErrorKind::Expired, why);
@@ -42,7 +67,7 @@ impl Job {
         connection.ends(self.to.seq);
     }
 
-    fn execute(&self) {
+    fn execute(&self, body: Body) {
         let server = &self.to.connection.server;
         let permit = match self.call.deadline {
             None => Some(server.slots.acquire()),
@@ -62,9 +87,9 @@ impl Job {
         let method = &self.call.method;
         method.counters.begins();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            (method.handler)(&self.call, self.to.connection.client.codec, &self.body)
+            (method.handler)(&self.call, self.to.connection.client.codec, &body.bytes)
         }));
-        drop(permit);
+        drop((permit, body));
         let result = outcome.unwrap_or_else(|payload| {
             let text = format!("{} panicked: {}", method.name, text_of(payload.as_ref()));
             // A payload's drop may panic in its turn, and so may the drop of that: it is left where it is.
@@ -99,7 +124,7 @@ impl Job {
 
     /// It is not executed. If its time is over it never will be; else it may come again.
     pub(super) fn refuse(&self, kind: ErrorKind, why: &str) {
-        let answer = Arc::new(Err(Failure::new(kind, why)));
+        let answer: Answer = Arc::new(Err(Failure::new(kind, why)));
         let others = self.memory.as_ref().map_or_else(Vec::new, |(session, number)| {
             if kind == ErrorKind::Expired {
                 session.done(*number, &answer)
@@ -110,11 +135,21 @@ impl Job {
         self.tell(&answer, others);
     }
 
-    fn tell(&self, answer: &Result<Vec<u8>, Failure>, others: Vec<ReplyTo>) {
-        self.to.answer(answer);
+    /// Answers whoever asked. The client may be at another connection by now, and ours dead, or the other way: none waits for another's.
+    fn tell(&self, answer: &Answer, others: Vec<ReplyTo>) {
         for other in others {
-            other.answer(answer);
+            let (answer, connection) = (Arc::clone(answer), Arc::clone(&other.connection));
+            if task::try_spawn(move || other.answer(&answer)).is_err() {
+                // No memory for a goroutine: the client has to ask again.
+                connection.hang_up();
+            }
         }
+        self.to.answer(answer);
+    }
+
+    /// Nobody waits for it any more.
+    pub(in crate::rpc) fn cancel(&self) {
+        self.call.cancel();
     }
 
     fn fits(&self, result: Result<Vec<u8>, Failure>) -> Result<Vec<u8>, Failure> {
@@ -139,6 +174,16 @@ impl ReplyTo {
     /// Whether both go by the same connection.
     pub(in crate::rpc) fn goes_with(&self, other: &ReplyTo) -> bool {
         Arc::ptr_eq(&self.connection, &other.connection)
+    }
+
+    /// Whether it is the answer to this request.
+    pub(super) fn is_for(&self, connection: &Arc<Connection>, seq: u64) -> bool {
+        Arc::ptr_eq(&self.connection, connection) && self.seq == seq
+    }
+
+    /// Whether its connection takes no more answers.
+    pub(in crate::rpc) fn is_gone(&self) -> bool {
+        self.connection.outbox.is_closed()
     }
 
     /// Sends the answer; if the connection is gone there is nobody to have it.
