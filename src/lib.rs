@@ -66,7 +66,7 @@
 //!
 //! # Threads, goroutines, async code
 //! Channels, all of [`sync`] and [`time`], and [`JoinHandle`] work from plain threads too, which they block; a
-//! goroutine they park. "Blocks" in these pages means either. Async tasks take part under any executor:
+//! goroutine they park. (What starts goroutines needs a runtime.) "Blocks" in these pages means either. Async tasks take part under any executor:
 //! [`send_async`](chan::Sender::send_async), [`recv_async`](chan::Receiver::recv_async), a [`JoinHandle`] can be
 //! awaited, and [`block_on`] waits for a future in a goroutine.
 //!

@@ -14,7 +14,7 @@
 //! | `spawn` and the like outside of a runtime | a panic that says what to do; [`Runtime::run`](crate::Runtime::run) inside a goroutine likewise |
 //! | a setting that makes no sense | `build` gives `InvalidInput`, and names the setting |
 //! | all goroutines wait for ever | a report, exit status 2: [below](#deadlocks) |
-//! | some wait for each other's locks | a report on standard error after a second: who holds what; the others go on |
+//! | some wait for each other's [`Mutex`](crate::sync::Mutex)es | a report on standard error after a second: who holds what; the others go on |
 //! | a stack overflows | a report, SIGABRT: [`stacks`](super::stacks) |
 //! | more threads are needed than [`max_threads`](crate::runtime::Builder::max_threads) | a report of what they do, SIGABRT |
 //! | the system has no thread for us | making a runtime fails; later the work waits for the threads that are there, and it is tried again |
@@ -91,11 +91,11 @@
 //! reported. Nor is it while a goroutine waits in [`block_on`](crate::block_on), or after
 //! [`signal::notify`](crate::signal::notify): what they wait for comes from outside.
 //!
-//! Two goroutines that wait for each other's locks while the rest goes on are no such case. They are named, a second
-//! later, on standard error.
+//! Goroutines that wait for each other's mutexes, without a limit in time, while the rest goes on are no such case.
+//! They are named, a second later, on standard error. (Other locks, and plain threads, are not looked at.)
 //!
 //! # When it hangs
-//! [`runtime::dump`](crate::runtime::dump) lists all goroutines with what they wait for, since when, where they were
-//! spawned, and their stacks; with [`dump_on_sigquit`](crate::runtime::Builder::dump_on_sigquit) Ctrl-\\ prints that.
+//! [`runtime::dump`](crate::runtime::dump) lists the runtime's goroutines with what they wait for, since when, where they
+//! were spawned, and the stacks of those that wait; with [`dump_on_sigquit`](crate::runtime::Builder::dump_on_sigquit) Ctrl-\\ prints that.
 //! In tests [`testing::run`](crate::testing::run) does it after 60 s. Names help:
 //! [`task::Builder::name`](crate::task::Builder::name).

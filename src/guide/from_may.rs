@@ -23,7 +23,7 @@
 //! | `handle.join()`, `is_done()`, `wait()` | [`join()`](crate::JoinHandle::join), [`is_finished()`](crate::JoinHandle::is_finished); nothing: join it |
 //! | `coroutine::current().name()`, `is_coroutine()` | [`task::current()`](crate::task::current), which is `None` on a plain thread |
 //! | `coroutine::yield_now()`, `sleep(d)` | [`yield_now()`](crate::yield_now), [`time::sleep(d)`](crate::time::sleep) |
-//! | `coroutine::park()`, `unpark()` | a [`Semaphore`](crate::sync::Semaphore) of 0: `acquire().forget()`, `add_permits(1)`; or a channel |
+//! | `coroutine::park()`, `unpark()` | a [`Semaphore`](crate::sync::Semaphore) of 0: `acquire().forget()`, `add_permits(1)`, which counts; or a channel |
 //! | `coroutine.cancel()` | [`Context::cancel`](crate::sync::Context::cancel), or close what it waits for |
 //! | `coroutine::scope`, `join!` | [`scope`](crate::scope) |
 //! | `coroutine_local!` | [`goroutine_local!`](crate::goroutine_local) |

@@ -105,7 +105,10 @@
 //! ```
 //!
 //! # Limits
-//! On both sides: bytes of a message (4 MiB), time to read and to accept one. On the server's: calls of a connection
-//! (1024) and in total (16,384), how many clients are remembered (65,536). Who comes to one of them waits, or has an
-//! error that says so; nothing grows without end. See [`ServerBuilder`](crate::rpc::ServerBuilder) and
+//! On both sides: bytes of a message (4 MiB), and the time that the other side may take to accept one (30 s). On the
+//! server's: time for the rest of one that has begun to come (10 s); calls of a connection (1024) and in total
+//! (16,384), and their arguments in bytes (64 MiB, 256 MiB); how many clients are remembered (65,536), and answers of
+//! each in bytes (64 MiB). On the client's: time to connect (10 s), silence (twice 15 s). Who comes to one of them
+//! waits, or has an error that says so. Answers that a client does not read have no bound but calls of a connection
+//! times bytes of a message. See [`ServerBuilder`](crate::rpc::ServerBuilder) and
 //! [`ClientBuilder`](crate::rpc::ClientBuilder).

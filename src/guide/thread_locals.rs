@@ -7,9 +7,10 @@
 //! promises not to rely on it. [`Runtime::new`](crate::Runtime::new) has the words that count. Everything after that
 //! one call is safe.
 //!
-//! A call *may move* its goroutine if it is documented with "Blocks", or is [`yield_now`](crate::yield_now) or
-//! [`blocking`](crate::runtime::blocking). Nothing else does: no `try_…`, no `spawn`, no unlock, no close. Between
-//! two such calls a goroutine is where it is, and may use thread-locals as ever.
+//! A call *may move* its goroutine if it is documented with "Blocks", or is [`select!`](crate::select),
+//! [`yield_now`](crate::yield_now), [`blocking`](crate::runtime::blocking), a `Read` or `Write` of a socket, or any
+//! call of `rpc`, those of a service's client too. Nothing else does: no `try_…`, no `spawn`, no unlock, no close of
+//! a channel or a socket. Between two such calls a goroutine is where it is, and may use thread-locals as ever.
 //!
 //! What lies on the goroutine's own stack is not concerned. An `Rc`, a `RefCell`, a `Cell` of its own may live across
 //! anything: the stack goes along as a whole, and only one thread runs it at a time.

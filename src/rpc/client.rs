@@ -155,7 +155,7 @@ struct Shared {
 }
 
 impl Client {
-    /// Connects to a server by TCP, with the [default](Client::builder) options.
+    /// Connects to a server by TCP, with the [default](Client::builder) options. Blocks.
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable) if no connection can be made, [`Mismatch`](ErrorKind::Mismatch) if the other side is no server of ours
@@ -233,7 +233,7 @@ impl Client {
     }
 
     /// Closes the connection, for all clones. Calls that wait fail with [`Closed`](ErrorKind::Closed), later ones too. Gives false if it was closed
-    /// before.
+    /// before. Blocks for a moment, while another call looks for a connection.
     pub fn close(&self) -> bool {
         match &self.to {
             To::One(shared) => shared.dialer.close(),

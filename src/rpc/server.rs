@@ -301,7 +301,7 @@ impl Server {
     }
 
     /// Stops the server: it accepts no more connections, begins no more calls, and tells the clients so. Calls that were begun, and their
-    /// answers, have the time `grace`; what is not done by then is cancelled and cut off. Gives whether all were done.
+    /// answers, have the time `grace`; what is not done by then is cancelled and cut off. Gives whether all were done. Blocks.
     ///
     /// `Duration::ZERO` stops at once. A method that goes on although it was cancelled is not waited for.
     pub fn stop(&self, grace: Duration) -> bool {

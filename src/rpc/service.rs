@@ -221,7 +221,7 @@ impl Call {
     /// too: after a crash both are there or neither is. It may be called several times; the transaction is committed when the
     /// method has returned, and dropped if that returns an error or panics.
     ///
-    /// There is one such transaction at a time. Others wait from the first use until the method has ended: be quick, and wait for nobody who
+    /// Blocks: there is one such transaction at a time. Others wait from the first use until the method has ended: be quick, and wait for nobody who
     /// may want one.
     ///
     /// # Errors

@@ -204,7 +204,7 @@ impl Runtime {
     /// A goroutine can wake up on another thread than it fell asleep on, and goroutines interleave on one thread. The
     /// caller promises for the whole program that, in goroutines of this runtime,
     /// - no value tied to a thread, and no borrow of a thread-local, lives across a call that may move the goroutine
-    ///   (those documented as blocking, and `yield_now`),
+    ///   (those documented with "Blocks", `select!`, `yield_now`, `blocking`, `Read` and `Write` of sockets, and all calls of `rpc`),
     /// - no scope that relies on nesting per thread (`scoped_tls`, tracing's entered spans, `StdoutLock`) stays open across
     ///   one,
     /// - no C frame that calls back into Rust does,

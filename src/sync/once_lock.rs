@@ -77,7 +77,7 @@ impl<T> OnceLock<T> {
         }
     }
 
-    /// Likewise, and `f` may fail.
+    /// Likewise, and `f` may fail. Blocks.
     ///
     /// # Errors
     /// `f`'s; the cell stays empty.

@@ -4,7 +4,7 @@
 //! where they are left; so do the temporaries that their channels are, to the end of the user's statement. Bodies and values
 //! stand in no closure and no loop of ours: `break`, `continue`, `return` and `?` do in them what they say.
 
-/// Waits for one of several operations on channels, and does it. Go's `select`.
+/// Waits for one of several operations on channels, and does it. Go's `select`. Blocks.
 ///
 /// ```
 /// # // SAFETY: no thread-locals here.
@@ -54,7 +54,7 @@ macro_rules! select {
     ($($arms:tt)*) => { $crate::__select!(@arms select [] [never] $($arms)*) };
 }
 
-/// As [`select!`](crate::select), but of several arms that can go on the first one does.
+/// As [`select!`](crate::select), but of several arms that can go on the first one does. Blocks.
 ///
 /// ```
 /// use sixtyone::{chan, select_biased};

@@ -130,7 +130,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Connects by TCP, now and whenever the connection has broken.
+    /// Connects by TCP, now and whenever the connection has broken. Blocks.
     ///
     /// # Errors
     /// As [`Client::connect`].
@@ -153,7 +153,7 @@ impl ClientBuilder {
         })
     }
 
-    /// Connects by a function, which is called again whenever the connection has broken; it may block.
+    /// Connects by a function, which is called again whenever the connection has broken; it may block. Blocks.
     ///
     /// # Errors
     /// As [`Client::connect`].
@@ -194,7 +194,7 @@ impl ClientBuilder {
         Arc::new(Shared { codec: self.codec, dialer, numbers: Numbers::new(), chance })
     }
 
-    /// Over one connection that is there already. When it has ended, so has the client.
+    /// Over one connection that is there already. When it has ended, so has the client. Blocks, until the server's welcome.
     ///
     /// # Errors
     /// As [`Client::connect`].
