@@ -20,7 +20,7 @@ export SIXTYONE_WATCHDOG=8
 
 ulimit -c 0
 unset SIXTYONE_SEED SIXTYONE_DROP_READY GOMAXPROCS
-RUSTFLAGS="--cfg sixtyone_chaos" cargo build -q --release --target-dir target-chaos --example stress
+RUSTFLAGS="--cfg sixtyone_chaos" cargo build -q --release --target-dir target-chaos --no-default-features --example stress
 program=target-chaos/release/examples/stress
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -30,7 +30,7 @@ esac
 
 target=x86_64-unknown-linux-gnu
 dir=${SANITIZE_TARGET_DIR:-$PWD/target-$kind}
-RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" cargo build -q --release --target "$target" --target-dir "$dir" --example stress
+RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" cargo build -q --release --target "$target" --target-dir "$dir" --no-default-features --example stress
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
