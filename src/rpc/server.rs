@@ -7,7 +7,7 @@
 //!
 //! *Bounds.* Requests at once: of one connection ([`per_connection`](ServerBuilder::per_connection); the reader waits), and of all
 //! ([`in_total`](ServerBuilder::in_total); the call waits, and is not begun if its time is over by then). Bytes: of a message; of arguments
-//! that are held, of one connection and of all (the reader waits); of answers that are remembered; and of what a peer does
+//! that are held, of one connection and of all (the reader waits, for some time); of answers that are remembered; and of what a peer does
 //! not read. Time: the *minder*, one goroutine that is there while connections are, ends those that owe the rest of a message, or do
 //! not take what they are sent.
 #![forbid(unsafe_code)]
@@ -363,7 +363,9 @@ impl ServerBuilder {
     }
 
     /// Requests of one connection that may be there at once; 1024 if not set, at least 1. The client waits before it sends more, and one of
-    /// Go's, which does not know, is not read from.
+    /// Go's, which does not know, is not read from. (A client that sends more without knowing it, because it repeats requests or has given up
+    /// some that go on, is not read from for the [`write_timeout`](ServerBuilder::write_timeout); what is too much after that is refused:
+    /// [`Overloaded`](super::ErrorKind::Overloaded).)
     ///
     /// So calls that wait for a later one of the same connection need room for all of them, or they wait for ever. (Go's server has no bound.)
     pub fn per_connection(mut self, requests: usize) -> ServerBuilder {
@@ -382,9 +384,9 @@ impl ServerBuilder {
         self
     }
 
-    /// The same of all connections together; 256 MiB if not set. Whoever sends more then is not read from for as long as it takes, and gives
-    /// the connection up if that is longer than its [`write_timeout`](super::ClientBuilder::write_timeout). A method that calls its own server
-    /// with a long argument needs room for both.
+    /// The same of all connections together; 256 MiB if not set. Whoever sends more then is not read from until there is room, but no longer
+    /// than the [`write_timeout`](ServerBuilder::write_timeout): after that what has no room is refused, [`Overloaded`](super::ErrorKind::Overloaded).
+    /// (Go's clients are told nothing, and wait.) A method that calls its own server with a long argument needs room for both.
     pub fn bytes_in_total(mut self, bytes: usize) -> ServerBuilder {
         self.limits.bytes_in_total = bytes.clamp(1, MOST_BYTES);
         self
@@ -403,7 +405,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a client may take to accept what it is sent; 30 s if not set.
+    /// How long a client may take to accept what it is sent, and how long a request may wait for [room](ServerBuilder::bytes_in_total); 30 s if
+    /// not set.
     pub fn write_timeout(mut self, time: Duration) -> ServerBuilder {
         self.limits.write = time;
         self

@@ -103,11 +103,6 @@ fn a_connection_has_so_many_calls_and_no_more() {
     });
 }
 
-/// 64 KiB, which take no time to read.
-fn text() -> String {
-    "x".repeat(64 << 10)
-}
-
 /// Sends calls that keep 64 KiB each until the connection ends, and reads nothing.
 fn keepers(raw: &Raw) {
     let mut sending = raw.0.try_clone().unwrap();

@@ -7,6 +7,7 @@ mod json;
 mod limits;
 mod memory;
 mod peers;
+mod room;
 mod semantics;
 mod stop;
 mod stub;

@@ -86,13 +86,6 @@ fn clients_get_along_with_little_memory() {
     });
 }
 
-/// Asks for more than its socket takes, and reads nothing.
-fn clog(raw: &mut Raw) {
-    for seq in 1000..1040 {
-        raw.send(&request(seq, "T.Many"), &body(&(512_usize << 10)));
-    }
-}
-
 #[test]
 fn an_answer_does_not_wait_for_another_connection() {
     on_ps(|| {

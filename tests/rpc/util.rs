@@ -162,6 +162,11 @@ pub(crate) fn echo(client: &Client, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     client.call("T.Echo", bytes)
 }
 
+/// 64 KiB, which take no time to read.
+pub(crate) fn text() -> String {
+    "x".repeat(64 << 10)
+}
+
 /// A client that calls all the time, and does not notice what others do.
 pub(crate) struct Bystander {
     stop: Arc<AtomicBool>,
@@ -304,6 +309,13 @@ impl Raw {
             Ok(_) => {}
             Err(e) => assert!(matches!(e.kind(), Io::ConnectionReset | Io::BrokenPipe), "{e}"),
         }
+    }
+}
+
+/// Asks for more than its socket takes, and reads nothing.
+pub(crate) fn clog(raw: &mut Raw) {
+    for seq in 1000..1040 {
+        raw.send(&request(seq, "T.Many"), &body(&(512_usize << 10)));
     }
 }
 

@@ -90,6 +90,13 @@ pub(super) struct Ask<'a> {
     pub(super) each: Option<Backoff<'a>>,
 }
 
+impl Ask<'_> {
+    /// Whether this answer, to one of several requests, means only that this one was not begun.
+    fn may_be_refused(&self, code: u8) -> bool {
+        self.once.is_none() && code == ErrorKind::Overloaded as u8
+    }
+}
+
 /// What has come of an attempt.
 pub(super) enum Attempt {
     Answered(Result<Vec<u8>, Error>),
@@ -210,8 +217,9 @@ impl Link {
             Err(e) => return Attempt::Over(e),
         };
         let mut each = ask.each.clone();
-        let (tx, rx) = chan::buffered(2);
-        let mut numbers = Vec::new();
+        // Of several requests each may be answered.
+        let (tx, rx) = chan::unbounded();
+        let (mut numbers, mut refused) = (Vec::new(), 0);
         let mut place = None;
         loop {
             let Some(seq) = self.enter(&tx) else { return self.gone(place, &numbers) };
@@ -235,24 +243,23 @@ impl Link {
                 }
             }
             let again = each.as_mut().and_then(|each| Instant::now().checked_add(each.next()));
-            match limit.recv(&rx, again) {
+            let waited = loop {
+                match limit.recv(&rx, again) {
+                    // The server had no room for this request, and others are on their way.
+                    Waited::Got(Got::Reply { code, .. })
+                        if ask.may_be_refused(code) && refused + 1 < numbers.len() =>
+                    {
+                        refused += 1;
+                    }
+                    waited => break waited,
+                }
+            };
+            match waited {
                 Waited::Got(Got::Reply { code, body }) => {
                     if numbers.len() > 1 {
                         self.leave(&numbers);
                     }
-                    if code == 0 {
-                        return Attempt::Answered(Ok(body));
-                    }
-                    let failed = self.failure(ask.method, code, &body);
-                    // Of several requests another may have been executed, or yet be, unless the server knows them for one and has
-                    // done with it.
-                    let for_now = matches!(failed.kind(), ErrorKind::Stopping | ErrorKind::Overloaded);
-                    let others = numbers.len() > 1 && (ask.once.is_none() || for_now);
-                    return Attempt::Answered(Err(if others {
-                        failed.if_not(Outcome::Unknown)
-                    } else {
-                        failed
-                    }));
+                    return Attempt::Answered(self.answered(ask, numbers.len() > 1, code, body));
                 }
                 Waited::Got(Got::Dead) | Waited::Closed => return self.gone(place, &numbers),
                 Waited::Moment => {}
@@ -289,12 +296,20 @@ impl Link {
         let _gone: Vec<_> = numbers.iter().map(|seq| waiting.calls.remove(seq)).collect();
     }
 
-    fn failure(&self, method: &str, code: u8, body: &[u8]) -> Error {
+    /// What the answer to one of this call's requests, or to its only one, says of it.
+    fn answered(&self, ask: &Ask<'_>, of_several: bool, code: u8, body: Vec<u8>) -> Result<Vec<u8>, Error> {
+        if code == 0 {
+            return Ok(body);
+        }
         let (kind, text) = match self.codec {
-            Codec::Json => json::failure(method, body),
-            Codec::Postcard => (ErrorKind::of_code(code), String::from_utf8_lossy(body).into_owned()),
+            Codec::Json => json::failure(ask.method, &body),
+            Codec::Postcard => (ErrorKind::of_code(code), String::from_utf8_lossy(&body).into_owned()),
         };
-        Error::answered(Failure { kind, text })
+        // Of several requests another may have been executed, or yet be, unless the server knows them for one and has done with it.
+        let for_now = matches!(kind, ErrorKind::Stopping | ErrorKind::Overloaded);
+        let failed = Error::answered(Failure { kind, text });
+        let others = of_several && (ask.once.is_none() || for_now);
+        Err(if others { failed.if_not(Outcome::Unknown) } else { failed })
     }
 
     /// What an attempt comes to, of which the first message has this place in the stream, and the messages these numbers, when the

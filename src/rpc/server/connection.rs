@@ -5,7 +5,9 @@
 //!    after that the reader waits, and with it the client, by the network's own back-pressure. (A client of ours knows the
 //!    connection's bounds from the welcome and keeps within them, so its pings and cancels are mostly read.) A reader that waits does not see
 //!    what is behind, pings and the end: so the minder sends the client signs of life ([`Connection::stalled`]), and if they can't be
-//!    written the writer cancels what runs, as the reader would.
+//!    written the writer cancels what runs, as the reader would. Nor does it see cancels, and what it waits for may be given back by no other
+//!    than the call that one of them would end: so it waits for some time only, then refuses ([`Bound`]), and reads on. (Over JSON, which
+//!    has no cancels, it waits for ever.)
 //! 3. *End*: when the stream has ended, as when the server stops, what was begun is answered before the connection is closed. A
 //!    stream that broke cancels what was begun. (Of a framed one the end is a break: a client of ours sends nothing more only when it is
 //!    gone.)
@@ -25,7 +27,7 @@ use crate::rpc::outbox::Outbox;
 use crate::rpc::service::{Call, Peer};
 use crate::rpc::session::{Begin, Session};
 use crate::rpc::transport::Halves;
-use crate::sync::{Condvar, Mutex, Semaphore};
+use crate::sync::{Condvar, Mutex, Semaphore, SemaphorePermit};
 use crate::task;
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
@@ -86,6 +88,34 @@ impl Drop for Entered {
 
 /// Why we end a connection; the client is told.
 struct Refused(ErrorKind, String);
+
+/// A bound of what is held, as a connection's reader keeps to it.
+struct Bound<'a> {
+    permits: &'a Semaphore,
+    /// How long it waits for them, from one time that it had some to the next: each wait in vain leaves less, so that all that has come
+    /// is read within this time, however much of it is refused.
+    patience: Duration,
+    most: Duration,
+}
+
+impl Bound<'_> {
+    /// Takes permits; false: they did not come in time.
+    fn take(&mut self, n: usize, deadline: Option<Instant>, stalled: &AtomicBool) -> bool {
+        let mut permits = self.permits.try_acquire_n(n);
+        if permits.is_none() {
+            let began = Instant::now();
+            let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(began));
+            stalled.store(true, Ordering::Relaxed);
+            permits = self.permits.acquire_n_timeout(n, left.min(self.patience));
+            stalled.store(false, Ordering::Relaxed);
+            self.patience = self.patience.saturating_sub(began.elapsed());
+        }
+        if permits.is_some() {
+            self.patience = self.most;
+        }
+        permits.map(SemaphorePermit::forget).is_some()
+    }
+}
 
 /// Serves a connection until it ends; the error says why before its time.
 pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
@@ -228,6 +258,15 @@ impl Connection {
     fn read(self: &Arc<Connection>, input: &mut Input) -> Result<(), Refused> {
         let mut seen = Seen::default();
         let mut requests = 0;
+        let most = match self.client.codec {
+            Codec::Postcard => self.server.limits.write,
+            Codec::Json => Duration::MAX,
+        };
+        let mut bounds = [&self.slots, &self.bytes, &self.server.bytes].map(|permits| Bound {
+            permits,
+            patience: most,
+            most,
+        });
         loop {
             let message = match self.client.codec.take(input, Side::Server) {
                 Ok(Some(message)) => message,
@@ -246,7 +285,7 @@ impl Connection {
                     // JSON's ids are anything; and what comes twice was sent twice.
                     let number = if self.client.codec == Codec::Json { requests } else { seq };
                     if self.client.codec == Codec::Json || seen.first(seq) {
-                        self.request(number, message);
+                        self.request(number, message, &mut bounds);
                     }
                     requests += 1;
                 }
@@ -259,7 +298,7 @@ impl Connection {
         }
     }
 
-    fn request(self: &Arc<Connection>, seq: u64, message: Message<'_>) {
+    fn request(self: &Arc<Connection>, seq: u64, message: Message<'_>, bounds: &mut [Bound<'_>; 3]) {
         let to = || ReplyTo { connection: Arc::clone(self), seq, id: message.id.map(ToOwned::to_owned) };
         let fail = |kind, text: String| to().answer(&Err(Failure::new(kind, text)));
         let Head::Request { method, timeout, once, .. } = message.head else { return };
@@ -298,8 +337,7 @@ impl Connection {
                 }
             }
         }
-        self.take(&self.slots, 1);
-        let body = self.hold(message.body);
+        let Some(body) = self.hold(message.body, deadline, bounds) else { return job.has_no_room() };
         let open = {
             let mut calls = self.calls.lock();
             if !calls.closed {
@@ -319,33 +357,31 @@ impl Connection {
         }
     }
 
-    /// An argument, as soon as its bytes may be held.
-    fn hold(self: &Arc<Connection>, body: &[u8]) -> Body {
+    /// A request's place and its argument, as soon as they may be held; None: not in time.
+    fn hold(
+        self: &Arc<Connection>,
+        body: &[u8],
+        deadline: Option<Instant>,
+        bounds: &mut [Bound<'_>; 3],
+    ) -> Option<Body> {
         let limits = &self.server.limits;
         let counts = counted(body.len(), limits.bytes_per_connection.min(limits.bytes_in_total));
-        if counts > 0 {
-            self.take(&self.bytes, counts);
-            self.take(&self.server.bytes, counts);
+        let wanted = [1, counts, counts];
+        let takes = |n: &usize| wanted[*n] == 0 || bounds[*n].take(wanted[*n], deadline, &self.stalled);
+        let had = (0..wanted.len()).take_while(takes).count();
+        if had < wanted.len() {
+            for (bound, n) in bounds.iter().zip(wanted).take(had) {
+                bound.permits.add_permits(n);
+            }
+            return None;
         }
-        Body::new(body.to_vec(), counts, self)
+        Some(Body::new(body.to_vec(), counts, self))
     }
 
     /// An argument is needed no more.
     pub(super) fn let_go(&self, counts: usize) {
         self.bytes.add_permits(counts);
         self.server.bytes.add_permits(counts);
-    }
-
-    /// The reader takes permits, and is stalled until it has them.
-    fn take(&self, from: &Semaphore, n: usize) {
-        match from.try_acquire_n(n) {
-            Some(permits) => permits.forget(),
-            None => {
-                self.stalled.store(true, Ordering::Relaxed);
-                from.acquire_n(n).forget();
-                self.stalled.store(false, Ordering::Relaxed);
-            }
-        }
     }
 
     /// Says that we are there, if the reader can't answer pings.

@@ -59,10 +59,7 @@ impl Job {
         let connection = &self.to.connection;
         match self.expired() {
             None => self.execute(body),
-            Some(why) => {
-                self.call.method.counters.expires();
-                self.refuse(ErrorKind::Expired, why);
-            }
+            Some(why) => self.expire(why),
         }
         connection.ends(self.to.seq);
     }
@@ -81,8 +78,7 @@ impl Job {
             self.expired()
         };
         if let Some(why) = late {
-            self.call.method.counters.expires();
-            return self.refuse(ErrorKind::Expired, why);
+            return self.expire(why);
         }
         let method = &self.call.method;
         method.counters.begins();
@@ -119,6 +115,21 @@ impl Job {
             Some("the call's time was over before it was begun")
         } else {
             None
+        }
+    }
+
+    fn expire(&self, why: &str) {
+        self.call.method.counters.expires();
+        self.refuse(ErrorKind::Expired, why);
+    }
+
+    /// It could not be held in time.
+    pub(super) fn has_no_room(&self) {
+        let why =
+            "the server holds as many requests as it may, or as many bytes of them, and none of them ends";
+        match self.expired() {
+            Some(why) => self.expire(why),
+            None => self.refuse(ErrorKind::Overloaded, why),
         }
     }
 
