@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod balancer;
+mod budget;
 mod builder;
 mod dial;
 mod link;

@@ -98,3 +98,42 @@ fn what_waits_for_room_expires() {
         kit.end();
     });
 }
+
+/// Calls that can be cancelled wait no worse than others, of which some wait at all times.
+fn has_its_turn(argument: &str) {
+    on_ps(|| {
+        let slow = Service::new("Slow").method("Take", |_, _: String| {
+            sleep(10 * MS);
+            Ok::<_, String>(())
+        });
+        let kit = Kit::new(|server| server.service(slow).per_connection(1).bytes_per_connection(64 << 10));
+        let (client, stop) = (kit.client(), Arc::new(AtomicBool::new(false)));
+        let callers: Vec<_> = (0..8)
+            .map(|_| {
+                let (client, stop, argument) = (client.clone(), Arc::clone(&stop), String::from(argument));
+                spawn(move || {
+                    while !stop.load(Ordering::SeqCst) {
+                        client.call::<str, ()>("Slow.Take", &argument).unwrap();
+                    }
+                })
+            })
+            .collect();
+        until("they call", || kit.metrics("Slow.Take").calls > 8);
+        let call = client.go::<str, ()>("Slow.Take", argument);
+        let answer = call.channel().recv_timeout(LIMIT / 2);
+        stop.store(true, Ordering::SeqCst);
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        assert_eq!(answer, Ok(Ok(())));
+        kit.end();
+    });
+}
+
+#[test]
+fn a_call_that_can_be_cancelled_has_its_turn_at_the_requests() {
+    has_its_turn("");
+}
+
+#[test]
+fn a_call_that_can_be_cancelled_has_its_turn_at_the_bytes() {
+    has_its_turn(&text());
+}

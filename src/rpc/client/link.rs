@@ -5,6 +5,7 @@
 //! writes down why ([`Link::end`]) and tells all who wait.
 #![forbid(unsafe_code)]
 
+use super::budget::Budget;
 use super::wait::{Backoff, Limit, Waited};
 use crate::chan::{self, Receiver, RecvTimeoutError, Sender};
 use crate::rpc::codec::{AROUND, Codec, Head, MAGIC, Once, Side, VERSION, counted};
@@ -13,7 +14,7 @@ use crate::rpc::frame::{Broken, Input, LONGEST, Watch};
 use crate::rpc::json;
 use crate::rpc::outbox::{NotAppended, Outbox};
 use crate::rpc::transport::Halves;
-use crate::sync::{Mutex, Semaphore, SemaphorePermit};
+use crate::sync::Mutex;
 use crate::task;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -24,9 +25,6 @@ use std::time::{Duration, Instant};
 
 /// Calls at once of a server that does not say how many it takes.
 const WINDOW: usize = 1 << 16;
-/// More permits than callers: see [`Link::end`].
-const ALL: usize = 1 << 24;
-
 /// Bytes of a server that does not say, and of one that says more.
 const ALL_BYTES: usize = usize::MAX >> 2;
 
@@ -50,9 +48,9 @@ pub(super) struct Link {
     hangup: Box<dyn Fn() + Send + Sync>,
     waiting: Mutex<Waiting>,
     /// Calls that the server takes at once.
-    window: Semaphore,
+    window: Budget,
     /// Bytes of their arguments.
-    bytes: Semaphore,
+    bytes: Budget,
     welcome: Welcome,
     leaving: AtomicBool,
     /// The server has begun no call with this number or one above.
@@ -140,8 +138,8 @@ impl Link {
             watch,
             hangup: Box::new(move || hangup()),
             waiting: Mutex::new(Waiting { next: 0, calls: HashMap::new(), dead: None }),
-            window: Semaphore::new(welcome.window),
-            bytes: Semaphore::new(welcome.bytes),
+            window: Budget::new(welcome.window),
+            bytes: Budget::new(welcome.bytes),
             welcome,
             leaving: AtomicBool::new(false),
             begun: AtomicU64::new(u64::MAX),
@@ -207,12 +205,9 @@ impl Link {
             );
             return Attempt::Answered(Err(Error::new(ErrorKind::TooLarge, Outcome::NotExecuted, what)));
         }
-        let _permit = match limit.patiently(|time| self.window.acquire_timeout(time)) {
-            Ok(permit) => permit,
-            Err(e) => return Attempt::Over(e),
-        };
-        let counts = counted(ask.body.len(), self.welcome.bytes);
-        let _held = match limit.patiently(|time| self.hold(counts, time)) {
+        // The bytes first: short calls need none, and would wait for requests that long ones hold while they wait for theirs.
+        let bytes = self.bytes.take(counted(ask.body.len(), self.welcome.bytes), limit);
+        let _held = match bytes.and_then(|bytes| Ok((bytes, self.window.take(1, limit)?))) {
             Ok(held) => held,
             Err(e) => return Attempt::Over(e),
         };
@@ -273,11 +268,6 @@ impl Link {
                 }
             }
         }
-    }
-
-    /// The right to have so many bytes of an argument held by the server. (When the connection ends, all that have it give it back.)
-    fn hold(&self, bytes: usize, time: Duration) -> Option<Option<SemaphorePermit<'_>>> {
-        if bytes == 0 { Some(None) } else { self.bytes.acquire_n_timeout(bytes, time).map(Some) }
     }
 
     fn enter(&self, tx: &Sender<Got>) -> Option<u64> {
@@ -385,7 +375,8 @@ impl Link {
         (self.hangup)();
         self.ended.close();
         // Those who wait to be let in find it dead.
-        self.window.add_permits(ALL);
+        self.bytes.open();
+        self.window.open();
         for call in calls.into_values() {
             let _answered_before = call.try_send(Got::Dead);
         }
