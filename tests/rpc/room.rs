@@ -137,3 +137,20 @@ fn a_call_that_can_be_cancelled_has_its_turn_at_the_requests() {
 fn a_call_that_can_be_cancelled_has_its_turn_at_the_bytes() {
     has_its_turn(&text());
 }
+
+#[test]
+fn short_calls_do_not_wait_behind_long_ones() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server.per_connection(8).bytes_per_connection(300 << 10));
+        let client = kit.client();
+        let calls: Vec<_> = (0..20).map(|_| keep(&client)).collect();
+        until("as many run as may", || kit.seen.running() == 4);
+        sleep(50 * MS);
+        assert_eq!(echo(&client.with_timeout(LIMIT / 2), &[1]), Ok(vec![1]));
+        kit.open();
+        for call in calls {
+            assert_eq!(call.wait(), Ok(true));
+        }
+        kit.end();
+    });
+}
