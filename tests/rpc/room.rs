@@ -154,3 +154,29 @@ fn short_calls_do_not_wait_behind_long_ones() {
         kit.end();
     });
 }
+
+/// Answers that nobody takes keep no room for arguments.
+#[test]
+fn a_request_that_is_refused_gives_its_room_back() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server.in_total(1).bytes_in_total(300 << 10).write_timeout(10 * LIMIT));
+        let mut raw = Raw::welcomed(&kit);
+        clog(&mut raw);
+        until("they are executed", || kit.metrics("T.Many").calls == 40);
+        sleep(100 * MS);
+        // Their time passes while they wait for this one.
+        raw.send(&request(0, "T.Wait"), &[]);
+        until("it runs", || kit.seen.running() == 1);
+        let argument = body(&[0_u8; 64 << 10][..]);
+        for seq in 1..5 {
+            let head = Head::Request { seq, method: Cow::Borrowed("T.Echo"), timeout: 1, once: None };
+            raw.send(&head, &argument);
+        }
+        until("they are refused", || kit.metrics("T.Echo").expired == 4);
+        kit.open();
+        let other = kit.client().with_timeout(LIMIT / 2);
+        assert_eq!(echo(&other, &[1; 64 << 10]).map(|bytes| bytes.len()), Ok(64 << 10));
+        drop(raw);
+        kit.end();
+    });
+}

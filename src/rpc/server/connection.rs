@@ -347,6 +347,7 @@ impl Connection {
             !calls.closed
         };
         if !open {
+            drop(body);
             self.slots.add_permits(1);
             return job.refuse(ErrorKind::Stopping, STOPPING);
         }

@@ -54,12 +54,15 @@ pub(in crate::rpc) struct ReplyTo {
 }
 
 impl Job {
-    /// What the goroutine does.
+    /// What the goroutine does. Answering may take as long as the peer likes, so nothing that others wait for is held by then.
     pub(super) fn run(&self, body: Body) {
         let connection = &self.to.connection;
         match self.expired() {
             None => self.execute(body),
-            Some(why) => self.expire(why),
+            Some(why) => {
+                drop(body);
+                self.expire(why);
+            }
         }
         connection.ends(self.to.seq);
     }
@@ -78,6 +81,7 @@ impl Job {
             self.expired()
         };
         if let Some(why) = late {
+            drop((permit, body));
             return self.expire(why);
         }
         let method = &self.call.method;
