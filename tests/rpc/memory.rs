@@ -226,3 +226,46 @@ fn what_waits_for_a_place_on_a_lost_connection_goes_on_elsewhere() {
         kit.end();
     });
 }
+
+/// The end of the connection lies behind a request that there is no room for.
+#[test]
+fn what_runs_for_a_forgotten_client_ends_although_its_connection_is_not_read() {
+    on_ps(|| {
+        let kit = Kit::new(|server| {
+            let server = server.remember(10, 10 * MS).write_timeout(10 * LIMIT);
+            server.per_connection(1).read_timeout(1_000 * MS)
+        });
+        let mut raw = connect(&kit);
+        for seq in 0..3 {
+            raw.send(&once(seq, "T.Wait", seq, 0), &[]);
+        }
+        until("it runs", || kit.seen.running() == 1);
+        drop(raw);
+        until("it is cancelled", || kit.seen.canceled.load(Ordering::SeqCst) == 1);
+        kit.end();
+    });
+}
+
+/// The first connection is lost while a request there waits for room, which no call that runs gives back.
+#[test]
+fn what_waits_for_room_on_a_lost_connection_goes_on_elsewhere() {
+    on_ps(|| {
+        let kit =
+            Kit::new(|server| server.per_connection(1).write_timeout(10 * LIMIT).read_timeout(1_000 * MS));
+        let mut raw = connect(&kit);
+        raw.send(&once(0, "T.Wait", 0, 0), &[]);
+        raw.send(&once(1, "T.Many", 1, 0), &body(&5_usize));
+        until("one runs", || kit.seen.running() == 1);
+        drop(raw);
+        let mut raw = connect(&kit);
+        let mut seq = 0;
+        // It may be refused for now.
+        while many(&mut raw, seq, 5, 1, 0) != 0 {
+            seq += 1;
+            sleep(MS);
+        }
+        assert_eq!(kit.seen.running(), 1);
+        drop(raw);
+        kit.end();
+    });
+}

@@ -17,8 +17,8 @@
 //! Within a connection no request is begun twice, whatever the network does to frames: its number has been [seen](Seen).
 #![forbid(unsafe_code)]
 
-use super::Shared;
 use super::job::{Body, Job, ReplyTo};
+use super::{MOST_BYTES, Shared};
 use crate::chan;
 use crate::rpc::codec::{Codec, Head, MAGIC, Message, Side, VERSION, counted};
 use crate::rpc::error::{ErrorKind, Failure, STOPPING};
@@ -54,6 +54,8 @@ pub(super) struct Connection {
     calls: Mutex<Calls>,
     /// The last call has ended, and no more are begun.
     ended: Condvar,
+    /// The client's session, if it has one, is in use: until no more calls can come.
+    entered: Mutex<Option<Entered>>,
 }
 
 struct Calls {
@@ -74,7 +76,7 @@ pub(super) struct Client {
     session: Option<Arc<Session>>,
 }
 
-/// The session of this client has one connection more for as long as this lives: while it may send calls.
+/// The session of this client has one connection more for as long as this lives.
 struct Entered {
     id: u128,
     server: Arc<Shared>,
@@ -148,6 +150,7 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
         stalled: AtomicBool::new(false),
         calls: Mutex::new(Calls { running: HashMap::new(), closed: false, begun: 0 }),
         ended: Condvar::new(),
+        entered: Mutex::new(entered),
         server: Arc::clone(server),
     });
     let (reading, read) = chan::unbuffered::<()>();
@@ -157,9 +160,7 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
             // All is written, or nothing more can be. Go's clients do not hang up when we have.
             let written = connection.outbox.write_all(writer, &connection.line.watch);
             if written.is_err() {
-                // The reader may be stalled, and not see it.
-                connection.calls.lock().closed = true;
-                connection.cancel_lost();
+                connection.break_off();
             } else if connection.client.codec == Codec::Postcard {
                 let _ended_or_late = read.recv_timeout(LINGER);
             }
@@ -171,7 +172,8 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
         connection.finish_within(Duration::ZERO);
     }
     let ended = connection.read(&mut input);
-    drop((entered, reading));
+    connection.calls_no_more();
+    drop(reading);
     if let Err(Refused(kind, why)) = &ended {
         let head = Head::Refuse { code: *kind as u8 };
         let _closed_before = connection.outbox.append(&head, why.as_bytes(), None, Duration::MAX);
@@ -449,6 +451,21 @@ impl Connection {
         for job in self.running().iter().filter(|job| job.memory.is_none()) {
             job.cancel();
         }
+    }
+
+    /// Nothing can be written any more. The reader may be stalled, and not see it: closed it begins nothing, so it may have what it waits for.
+    fn break_off(&self) {
+        self.calls.lock().closed = true;
+        for own in [&self.slots, &self.bytes] {
+            own.add_permits(MOST_BYTES);
+        }
+        self.calls_no_more();
+        self.cancel_lost();
+    }
+
+    fn calls_no_more(&self) {
+        let entered = self.entered.lock().take();
+        drop(entered);
     }
 
     pub(super) fn hang_up(&self) {
