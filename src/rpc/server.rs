@@ -15,7 +15,7 @@
 mod connection;
 mod job;
 
-pub(super) use job::{Job, ReplyTo};
+pub(super) use job::{Again, Job};
 
 use super::codec::Codec;
 use super::durable::Store;

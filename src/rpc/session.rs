@@ -22,7 +22,7 @@ use super::codec::Once;
 use super::durable::{Loaded, Store};
 use super::error::Failure;
 use super::random;
-use super::server::{Job, ReplyTo};
+use super::server::{Again, Job};
 use crate::sync::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,7 +65,7 @@ struct Calls {
 
 enum Call {
     /// What runs, and who else wants the answer.
-    Running(Weak<Job>, Vec<ReplyTo>),
+    Running(Weak<Job>, Vec<Again>),
     Done(Answer),
 }
 
@@ -80,7 +80,7 @@ impl Call {
         }
     }
 
-    fn others(self) -> Vec<ReplyTo> {
+    fn others(self) -> Vec<Again> {
         match self {
             Call::Running(_, others) => others,
             Call::Done(_) => Vec::new(),
@@ -104,7 +104,7 @@ pub(super) enum Begin {
 #[derive(Default)]
 struct Gone {
     calls: BTreeMap<u64, Call>,
-    others: Vec<ReplyTo>,
+    others: Vec<Again>,
 }
 
 impl Calls {
@@ -114,7 +114,7 @@ impl Calls {
         once: Once,
         most: usize,
         job: &Arc<Job>,
-        to: impl FnOnce() -> ReplyTo,
+        to: impl FnOnce() -> Again,
         gone: &mut Gone,
     ) -> Begin {
         if once.low > self.low {
@@ -176,7 +176,7 @@ impl Session {
     }
 
     /// A call has come, and would be this job.
-    pub(super) fn begin(&self, once: Once, job: &Arc<Job>, to: impl FnOnce() -> ReplyTo) -> Begin {
+    pub(super) fn begin(&self, once: Once, job: &Arc<Job>, to: impl FnOnce() -> Again) -> Begin {
         let mut gone = Gone::default();
         let begin = self.calls.lock().begin(once, self.most, job, to, &mut gone);
         for call in gone.calls.values() {
@@ -188,7 +188,7 @@ impl Session {
     }
 
     /// Who asked for what runs already does not wait for it any more: that ends it, since it was its client.
-    pub(super) fn cancel(&self, asked: impl Fn(&ReplyTo) -> bool) {
+    pub(super) fn cancel(&self, asked: impl Fn(&Again) -> bool) {
         let job = self.calls.lock().known.values().find_map(|call| match call {
             Call::Running(job, others) if others.iter().any(&asked) => Some(Weak::clone(job)),
             _ => None,
@@ -197,7 +197,7 @@ impl Session {
     }
 
     /// A call has been executed; gives those, beside the one it began with, who want to know.
-    pub(super) fn done(&self, number: u64, answer: &Answer) -> Vec<ReplyTo> {
+    pub(super) fn done(&self, number: u64, answer: &Answer) -> Vec<Again> {
         let calls = &mut *self.calls.lock();
         let done = Call::Done(Arc::clone(answer));
         match calls.known.get_mut(&number) {
@@ -210,7 +210,7 @@ impl Session {
     }
 
     /// A call that was begun was not executed after all: it may be begun again.
-    pub(super) fn not_begun(&self, number: u64) -> Vec<ReplyTo> {
+    pub(super) fn not_begun(&self, number: u64) -> Vec<Again> {
         self.calls.lock().known.remove(&number).map_or_else(Vec::new, Call::others)
     }
 }

@@ -3,6 +3,7 @@
 use crate::util::*;
 use sixtyone::net::TcpStream;
 use sixtyone::rpc::{Client, Codec, ErrorKind, Outcome, Peer, Semantics};
+use sixtyone::time::sleep;
 use sixtyone::{runtime, spawn};
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -79,6 +80,34 @@ fn a_gentle_stop_loses_no_call_that_was_executed() {
             assert_eq!(kit.metrics("T.Echo").calls, answered);
             kit.end();
         }
+    });
+}
+
+/// A call that was begun over a connection that is gone.
+#[test]
+fn a_gentle_stop_waits_for_who_has_asked_again() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server);
+        let mut raw = Raw::connect(&kit).welcome(61);
+        raw.send(&once(0, "T.Wait", 0, 0), &[]);
+        until("it runs", || kit.seen.running() == 1);
+        drop(raw);
+        let mut raw = Raw::connect(&kit).welcome(61);
+        raw.send(&once(0, "T.Wait", 0, 0), &[]);
+        raw.send(&request(1, "T.Many"), &body(&1_usize));
+        assert_eq!(raw.next().unwrap().0, Head::Reply { seq: 1, code: 0 });
+        let stopping = spawn({
+            let server = kit.server.clone();
+            move || server.stop(LIMIT)
+        });
+        assert_eq!(raw.next().unwrap().0, Head::Leaving);
+        sleep(50 * MS);
+        kit.open();
+        assert_eq!(raw.next().unwrap(), (Head::Reply { seq: 0, code: 0 }, body(&true)));
+        assert_eq!(raw.next().unwrap().0, Head::Left { begun: 2 });
+        raw.gone();
+        assert!(stopping.join().unwrap());
+        kit.end();
     });
 }
 

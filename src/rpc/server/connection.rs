@@ -17,7 +17,7 @@
 //! Within a connection no request is begun twice, whatever the network does to frames: its number has been [seen](Seen).
 #![forbid(unsafe_code)]
 
-use super::job::{Body, Job, ReplyTo};
+use super::job::{Again, Body, Job, ReplyTo};
 use super::{MOST_BYTES, Shared};
 use crate::chan;
 use crate::rpc::codec::{Codec, Head, MAGIC, Message, Side, VERSION, counted};
@@ -52,7 +52,7 @@ pub(super) struct Connection {
     /// The reader waits until a request may be held.
     stalled: AtomicBool,
     calls: Mutex<Calls>,
-    /// The last call has ended, and no more are begun.
+    /// The last call has ended, or was answered, and no more are begun.
     ended: Condvar,
     /// The client's session, if it has one, is in use: until no more calls can come.
     entered: Mutex<Option<Entered>>,
@@ -60,6 +60,8 @@ pub(super) struct Connection {
 
 struct Calls {
     running: HashMap<u64, Arc<Job>>,
+    /// Requests for calls that other connections have begun.
+    awaited: usize,
     /// No more are begun.
     closed: bool,
     /// All that were begun have numbers below this one.
@@ -148,7 +150,7 @@ pub(super) fn serve(server: &Arc<Shared>, halves: Halves) -> io::Result<()> {
         slots: Semaphore::new(server.limits.per_connection),
         bytes: Semaphore::new(server.limits.bytes_per_connection),
         stalled: AtomicBool::new(false),
-        calls: Mutex::new(Calls { running: HashMap::new(), closed: false, begun: 0 }),
+        calls: Mutex::new(Calls { running: HashMap::new(), awaited: 0, closed: false, begun: 0 }),
         ended: Condvar::new(),
         entered: Mutex::new(entered),
         server: Arc::clone(server),
@@ -329,7 +331,7 @@ impl Connection {
             memory: memory.as_ref().map(|(session, once)| (Arc::clone(session), once.number)),
         });
         if let Some((session, once)) = memory {
-            match session.begin(once, &job, to) {
+            match session.begin(once, &job, || Again::new(to())) {
                 Begin::Run => {}
                 Begin::Nothing => return,
                 Begin::Answer(answer) => return job.to.answer(&answer),
@@ -408,6 +410,23 @@ impl Connection {
         drop(gone);
     }
 
+    /// A request is answered when a call of another connection ends.
+    pub(super) fn awaits(&self) {
+        self.calls.lock().awaited += 1;
+    }
+
+    /// It was answered, or somebody else is, or nobody.
+    pub(super) fn awaits_no_more(&self) {
+        let last = {
+            let mut calls = self.calls.lock();
+            calls.awaited -= 1;
+            calls.closed && calls.awaited == 0
+        };
+        if last {
+            self.ended.notify_all();
+        }
+    }
+
     /// Begins no more calls, and tells the client so.
     pub(super) fn leave(&self) {
         self.outbox.append_at_once(&Head::Leaving);
@@ -423,10 +442,12 @@ impl Connection {
         self.outbox.close();
     }
 
-    /// As [`finish`](Connection::finish) because we stop, if it takes no longer than this; else nothing is done.
+    /// As [`finish`](Connection::finish) because we stop, if it takes no longer than this; else nothing is done. The client is still there, and
+    /// has its answers also of calls that other connections have begun.
     pub(super) fn finish_within(&self, time: Duration) {
         let mut calls = self.calls.lock();
-        let waited = self.ended.wait_timeout_while(&mut calls, time, |calls| !calls.running.is_empty());
+        let owes = |calls: &mut Calls| !calls.running.is_empty() || calls.awaited > 0;
+        let waited = self.ended.wait_timeout_while(&mut calls, time, owes);
         let begun = calls.begun;
         drop(calls);
         if !waited.timed_out() {

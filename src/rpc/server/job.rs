@@ -46,11 +46,42 @@ impl Drop for Held {
 }
 
 /// Whom an answer goes to.
-pub(in crate::rpc) struct ReplyTo {
+pub(super) struct ReplyTo {
     pub(super) connection: Arc<Connection>,
     pub(super) seq: u64,
     /// JSON: what the request was named.
     pub(super) id: Option<Box<RawValue>>,
+}
+
+/// Who has asked again, for what runs already. Its connection is not closed by a gentle stop while this lives.
+pub(in crate::rpc) struct Again(ReplyTo);
+
+impl Again {
+    pub(super) fn new(to: ReplyTo) -> Again {
+        to.connection.awaits();
+        Again(to)
+    }
+
+    /// Whether both go by the same connection.
+    pub(in crate::rpc) fn goes_with(&self, other: &Again) -> bool {
+        Arc::ptr_eq(&self.0.connection, &other.0.connection)
+    }
+
+    /// Whether it is the answer to this request.
+    pub(super) fn is_for(&self, connection: &Arc<Connection>, seq: u64) -> bool {
+        Arc::ptr_eq(&self.0.connection, connection) && self.0.seq == seq
+    }
+
+    /// Whether its connection takes no more answers.
+    pub(in crate::rpc) fn is_gone(&self) -> bool {
+        self.0.connection.outbox.is_closed()
+    }
+}
+
+impl Drop for Again {
+    fn drop(&mut self) {
+        self.0.connection.awaits_no_more();
+    }
 }
 
 impl Job {
@@ -151,10 +182,10 @@ impl Job {
     }
 
     /// Answers whoever asked. The client may be at another connection by now, and ours dead, or the other way: none waits for another's.
-    fn tell(&self, answer: &Answer, others: Vec<ReplyTo>) {
+    fn tell(&self, answer: &Answer, others: Vec<Again>) {
         for other in others {
-            let (answer, connection) = (Arc::clone(answer), Arc::clone(&other.connection));
-            if task::try_spawn(move || other.answer(&answer)).is_err() {
+            let (answer, connection) = (Arc::clone(answer), Arc::clone(&other.0.connection));
+            if task::try_spawn(move || other.0.answer(&answer)).is_err() {
                 // No memory for a goroutine: the client has to ask again.
                 connection.hang_up();
             }
@@ -186,21 +217,6 @@ impl Job {
 }
 
 impl ReplyTo {
-    /// Whether both go by the same connection.
-    pub(in crate::rpc) fn goes_with(&self, other: &ReplyTo) -> bool {
-        Arc::ptr_eq(&self.connection, &other.connection)
-    }
-
-    /// Whether it is the answer to this request.
-    pub(super) fn is_for(&self, connection: &Arc<Connection>, seq: u64) -> bool {
-        Arc::ptr_eq(&self.connection, connection) && self.seq == seq
-    }
-
-    /// Whether its connection takes no more answers.
-    pub(in crate::rpc) fn is_gone(&self) -> bool {
-        self.connection.outbox.is_closed()
-    }
-
     /// Sends the answer; if the connection is gone there is nobody to have it.
     pub(super) fn answer(&self, result: &Result<Vec<u8>, Failure>) {
         let (code, body) = match result {
