@@ -7,7 +7,7 @@ use sixtyone::chan;
 use sixtyone::rpc::redb::backends::InMemoryBackend;
 use sixtyone::rpc::redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use sixtyone::rpc::{self, Call, Client, ClientBuilder, ErrorKind, Outcome, Semantics, Server};
-use sixtyone::sync::Mutex;
+use sixtyone::sync::{Context, Mutex};
 use sixtyone::testing;
 use std::io;
 use std::sync::Arc;
@@ -201,10 +201,53 @@ fn many_calls_over_many_servers() {
             }
             callers.into_iter().for_each(|caller| caller.join().unwrap());
             assert_eq!(sum(&db), CALLERS * CALLS);
-            let answers: TableDefinition<'_, (u128, u64), (u8, &[u8])> =
-                TableDefinition::new("sixtyone.rpc.answers");
-            let rows = db.begin_read().unwrap().open_table(answers).unwrap().iter().unwrap().count() as u64;
+            let rows = answers(&db);
             assert!(rows <= CALLERS * 8, "{rows} answers are left");
         });
     }
+}
+
+fn answers(db: &Database) -> u64 {
+    let answers: TableDefinition<'_, (u128, u64), (u8, &[u8])> = TableDefinition::new("sixtyone.rpc.answers");
+    db.begin_read().unwrap().open_table(answers).map_or(0, |table| table.iter().unwrap().count() as u64)
+}
+
+/// A call whose client has given it up before it ends: nobody will ever say that its answer is needed no more.
+#[test]
+fn calls_that_are_given_up_leave_nothing() {
+    const ROUNDS: u64 = 10;
+    testing::run(2, || {
+        let (db, place) = (database(), Place::new());
+        let (here_tx, here) = chan::unbounded();
+        let (go_tx, go) = chan::unbounded();
+        let counting = Counting { gate: Some((here_tx, go)), ..counting() };
+        let server = place.open(&counting, &db);
+        let client = place.client(Client::builder().semantics(Semantics::ExactlyOnce));
+        for round in 0..ROUNDS {
+            let context = Context::background().with_cancel();
+            let hasty = sixtyone::spawn({
+                let client = client.with(|client| client.with_context(&context));
+                move || client.add(1)
+            });
+            here.recv().unwrap();
+            context.cancel();
+            assert_eq!(hasty.join().unwrap().unwrap_err().kind(), ErrorKind::Canceled);
+            // The next one tells the server, and waits for its turn to write.
+            let next = sixtyone::spawn({
+                let client = client.clone();
+                move || client.add(100)
+            });
+            while counting.runs.load(Ordering::SeqCst) < 2 * (round + 1) {
+                sixtyone::time::sleep(Duration::from_millis(1));
+            }
+            go_tx.send(()).unwrap();
+            here.recv().unwrap();
+            go_tx.send(()).unwrap();
+            assert_eq!(next.join().unwrap(), Ok(100 * (round + 1)));
+        }
+        // Nor has it an effect.
+        assert_eq!(sum(&db), 100 * ROUNDS);
+        assert!(answers(&db) <= 1, "{} answers are left", answers(&db));
+        server.stop(Duration::ZERO);
+    });
 }

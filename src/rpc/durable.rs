@@ -247,7 +247,7 @@ fn enter(
     let Some((_, seen, low)) = known.filter(|&(memory, ..)| memory == log.memory) else {
         return Err(String::from("the client was forgotten"));
     };
-    if log.number < low {
+    if log.number < low.max(log.low) {
         return Err(String::from("the client has given the call up"));
     }
     let mut answers = txn.open_table(ANSWERS).map_err(text)?;
@@ -256,7 +256,8 @@ fn enter(
         return Ok(Some(answer(code, bytes)));
     }
     if log.low > low {
-        answers.retain_in((log.client, low)..(log.client, log.low), |_, _| false).map_err(text)?;
+        // From 0: earlier versions left some behind.
+        answers.retain_in((log.client, 0)..(log.client, log.low), |_, _| false).map_err(text)?;
         clients.insert(log.client, (log.memory, seen, log.low)).map_err(text)?;
     }
     let (code, bytes) = match result {

@@ -105,7 +105,8 @@ kinds! {
     Decode = 17,
     /// The codec, or the server, does not know what was asked for.
     Unsupported = 18,
-    /// The server's durable log failed: see its disk. What the call wrote there may be kept or not.
+    /// The server's durable log failed: see its disk. What the call wrote there may be kept or not. Also of a call that its client has given up
+    /// before it ended, or whose client was forgotten; then nothing is kept.
     Storage = 19,
 }
 
