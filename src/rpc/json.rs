@@ -45,7 +45,7 @@ impl Marshal for Json {
         value(bytes).or_else(|error| value(other.as_bytes()).map_err(|_| error))
     }
 
-    /// Only requests and replies exist, and a refusal, which is a reply to nobody.
+    /// Only requests and replies exist, and a refusal, which is a reply to nobody. A sign of life is white space between them.
     fn put(out: &mut Vec<u8>, head: &Head<'_>, body: &[u8], id: Option<&RawValue>) {
         let text = |out: &mut Vec<u8>, text: &str| {
             out.extend(Json::encode(text).expect("a text"));
@@ -71,11 +71,11 @@ impl Marshal for Json {
                     out.extend(b"}\n");
                 }
             }
+            Head::Pong => out.push(b'\n'),
             Head::Hello { .. }
             | Head::Welcome { .. }
             | Head::Cancel { .. }
             | Head::Ping
-            | Head::Pong
             | Head::Leaving
             | Head::Left { .. } => {}
         }

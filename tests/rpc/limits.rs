@@ -239,6 +239,41 @@ fn a_server_has_so_many_calls_and_no_more() {
     });
 }
 
+/// The same of one that speaks as Go's clients do.
+#[test]
+fn who_is_gone_is_missed_over_json_too() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server.per_connection(8).read_timeout(1_000 * MS));
+        let mut stream = TcpStream::connect(kit.address).unwrap();
+        for id in 0..100 {
+            let request = format!("{{\"method\":\"T.Wait\",\"params\":[null],\"id\":{id}}}");
+            stream.write_all(request.as_bytes()).unwrap();
+        }
+        until("it has as many as it may", || kit.seen.running() == 8);
+        drop(stream);
+        until("they are cancelled", || kit.seen.canceled.load(Ordering::SeqCst) == 8);
+        until("they have ended", || kit.seen.running() == 0);
+        kit.end();
+    });
+}
+
+/// Clients read over them.
+#[test]
+fn signs_of_life_over_json_are_no_messages() {
+    on_ps(|| {
+        let kit = Kit::new(|server| server.per_connection(4).read_timeout(200 * MS));
+        let client = Client::builder().codec(Codec::Json).connect(kit.address).unwrap();
+        let calls: Vec<_> = (0..12).map(|_| client.go::<_, bool>("T.Wait", &())).collect();
+        until("it is full", || kit.seen.running() == 4);
+        sleep(500 * MS);
+        kit.open();
+        for call in calls {
+            assert_eq!(call.wait(), Ok(true));
+        }
+        kit.end();
+    });
+}
+
 #[test]
 fn a_server_that_is_full_gives_signs_of_life() {
     on_ps(|| {
