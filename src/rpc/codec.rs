@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// The version of the protocol, of which both sides must speak the same.
-pub(super) const VERSION: u16 = 1;
+/// The version of the protocol, of which both sides must speak the same. 2: a welcome says how many bytes.
+pub(super) const VERSION: u16 = 2;
 /// Bytes of a message beside a name and a value of the user's, at most.
 pub(super) const AROUND: usize = 64;
 /// Bytes of an argument that do not count: a request's goroutine takes more.
@@ -49,7 +49,8 @@ pub enum Codec {
     Json,
 }
 
-/// What is in a message beside a value. On the wire it is postcard's form of this enum: append variants, never change one.
+/// What is in a message beside a value. On the wire it is postcard's form of this enum: append variants. Who changes one changes the
+/// [`VERSION`]; but never hello and refusal, by which another version is told so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Head<'a> {
     /// Client: who it is. `client` 0 wants no memory of its calls.

@@ -144,10 +144,10 @@ fn another_version_is_told_so() {
     on_ps(|| {
         let kit = Kit::new(|server| server);
         let mut raw = Raw::connect(&kit);
-        raw.send(&hello(2), &[]);
+        raw.send(&hello(1), &[]);
         let (head, text) = raw.next().unwrap();
         assert_eq!(head, Head::Refuse { code: ErrorKind::Mismatch as u8 });
-        assert_eq!(text, b"this server speaks version 1, the client version 2");
+        assert_eq!(text, b"this server speaks version 2, the client version 1");
         raw.gone();
         let no_magic = Head::Hello {
             magic: *b"s61x",
@@ -166,7 +166,7 @@ fn another_version_is_told_so() {
 
         // The other way, and servers that are none.
         for (greeting, kind) in [
-            (frame(&welcome(2), &[]), ErrorKind::Mismatch),
+            (frame(&welcome(1), &[]), ErrorKind::Mismatch),
             (frame(&Head::Pong, &[]), ErrorKind::Mismatch),
             (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), ErrorKind::Mismatch),
             (b"\0\0\0\x02\xff\xff".to_vec(), ErrorKind::Mismatch),

@@ -204,7 +204,7 @@ impl Bystander {
 }
 
 pub(crate) const MAGIC: [u8; 4] = *b"s61r";
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 
 /// The protocol's messages, written down once more: what is on the wire may not change by accident.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
