@@ -2,7 +2,7 @@
 
 use crate::util::*;
 use sixtyone::net::TcpStream;
-use sixtyone::rpc::{Client, Codec, ErrorKind, Outcome};
+use sixtyone::rpc::{Client, Codec, ErrorKind, Outcome, Retry, Semantics};
 use sixtyone::time::sleep;
 use sixtyone::{chan, spawn};
 use std::borrow::Cow;
@@ -185,9 +185,14 @@ fn who_is_gone_is_missed_although_nobody_reads() {
     });
 }
 
-/// There is no room for more requests, and the server takes nothing.
+/// There is no room for more requests, and the server takes nothing. A call is given up that waits for its answer, or to be sent again.
 #[test]
 fn a_cancel_is_sent_whatever_waits() {
+    cancels(Retry::default());
+    cancels(Retry { each: Some(150 * MS), ..Retry::default() });
+}
+
+fn cancels(retry: Retry) {
     on_ps(|| {
         let (go, may) = chan::unbuffered::<()>();
         let (tx, rx) = chan::unbounded();
@@ -203,11 +208,13 @@ fn a_cancel_is_sent_whatever_waits() {
             }
         });
         let client = Client::builder().keep_alive(None).connect(address).unwrap();
-        let call = client.go::<_, bool>("T.Wait", &());
+        let again = client.with_semantics(Semantics::AtLeastOnce).with_retry(retry);
+        let call = again.go::<_, bool>("T.Wait", &());
         sleep(20 * MS);
         let more: Vec<_> =
             (0..40).map(|_| client.go::<_, Vec<u8>>("T.Echo", &vec![0_u8; 512 << 10])).collect();
-        sleep(200 * MS);
+        // By then it is to be sent again.
+        sleep(400 * MS);
         drop(call);
         sleep(50 * MS);
         drop(go);

@@ -125,6 +125,9 @@ impl ClientBuilder {
 
     /// How long a server may be silent before it is asked for a sign of life; after as long again the connection is given up. 15 s if not
     /// set; None: it may be silent for ever. Nothing is asked over JSON.
+    ///
+    /// A server that has no [room](super::super::ServerBuilder::bytes_in_total) for more does not read what it is asked, and gives signs of life once a
+    /// second: with much less than a second it would be given up.
     pub fn keep_alive(mut self, time: Option<Duration>) -> ClientBuilder {
         self.keep_alive = time;
         self

@@ -233,7 +233,7 @@ impl Link {
                 Ok(Ok(at)) => _ = place.get_or_insert(at),
                 Ok(Err(_)) => return self.gone(place, &numbers),
                 Err(e) => {
-                    self.leave(&numbers);
+                    self.give_up(&numbers, numbers.len() - 1);
                     return Attempt::Over(if place.is_some() { e.unknown() } else { e });
                 }
             }
@@ -259,10 +259,7 @@ impl Link {
                 Waited::Got(Got::Dead) | Waited::Closed => return self.gone(place, &numbers),
                 Waited::Moment => {}
                 Waited::Over => {
-                    self.leave(&numbers);
-                    for &seq in &numbers {
-                        self.outbox.append_at_once(&Head::Cancel { seq });
-                    }
+                    self.give_up(&numbers, numbers.len());
                     let over = limit.over(Outcome::Unknown).err();
                     return Attempt::Over(over.unwrap_or_else(|| self.lost("the call is over").unknown()));
                 }
@@ -284,6 +281,14 @@ impl Link {
     fn leave(&self, numbers: &[u64]) {
         let mut waiting = self.waiting.lock();
         let _gone: Vec<_> = numbers.iter().map(|seq| waiting.calls.remove(seq)).collect();
+    }
+
+    /// Nobody waits for these requests any more, of which so many were appended.
+    fn give_up(&self, numbers: &[u64], appended: usize) {
+        self.leave(numbers);
+        for &seq in &numbers[..appended] {
+            self.outbox.append_at_once(&Head::Cancel { seq });
+        }
     }
 
     /// What the answer to one of this call's requests, or to its only one, says of it.
