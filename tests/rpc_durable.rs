@@ -6,7 +6,7 @@
 use sixtyone::chan;
 use sixtyone::rpc::redb::backends::InMemoryBackend;
 use sixtyone::rpc::redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use sixtyone::rpc::{self, Call, Client, ClientBuilder, ErrorKind, Outcome, Semantics, Server};
+use sixtyone::rpc::{self, Call, Client, ClientBuilder, ErrorKind, Outcome, Semantics, Server, Service};
 use sixtyone::sync::{Context, Mutex};
 use sixtyone::testing;
 use std::io;
@@ -249,5 +249,34 @@ fn calls_that_are_given_up_leave_nothing() {
         assert_eq!(sum(&db), 100 * ROUNDS);
         assert!(answers(&db) <= 1, "{} answers are left", answers(&db));
         server.stop(Duration::ZERO);
+    });
+}
+
+/// A method that has the turn to write, which whoever forgets its client wants as well, and goes on until that is forgotten.
+#[test]
+fn a_client_is_forgotten_whose_call_writes() {
+    testing::run(2, || {
+        let (tx, rx) = chan::unbounded();
+        let service = Service::new("Patient").method("Write", move |call: &Call, ()| {
+            let written = Counting::write(call, 1);
+            tx.send(()).unwrap();
+            let _closed = call.context().done().recv();
+            tx.send(()).unwrap();
+            written.map(|_| ())
+        });
+        let short = Duration::from_millis(10);
+        let server = Server::builder().service(service).durable(database()).remember(10, short).build();
+        let (near, far) = rpc::pipe();
+        sixtyone::spawn({
+            let server = server.clone();
+            move || server.serve_connection(far)
+        });
+        let client = Client::builder().semantics(Semantics::ExactlyOnce).over(near).unwrap();
+        let pending = client.go::<(), ()>("Patient.Write", &());
+        rx.recv().unwrap();
+        client.close();
+        drop((client, pending));
+        assert_eq!(rx.recv_timeout(Duration::from_secs(40)), Ok(()));
+        assert!(server.stop(Duration::from_secs(40)));
     });
 }

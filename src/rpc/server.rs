@@ -574,7 +574,7 @@ fn mind(server: &Weak<Shared>) {
             }
             open.lines.values().cloned().collect()
         };
-        shared.sessions.sweep();
+        let forgotten = shared.sessions.sweep();
         for (line, connection) in lines {
             connection.inspect(|connection| {
                 connection.cancel_forgotten();
@@ -585,6 +585,11 @@ fn mind(server: &Weak<Shared>) {
             if line.watch.writing() > write || (owes && line.watch.reading() > read) {
                 (line.hangup)();
             }
+        }
+        if shared.sessions.store().is_some() {
+            // Not here: a call that has the turn to write may end only when we have come along again.
+            let shared = Arc::clone(&shared);
+            let _told_again_later = task::try_spawn(move || shared.sessions.tell(forgotten));
         }
         drop(shared);
         sleep((read.min(write) / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));

@@ -228,7 +228,7 @@ pub(super) struct Sessions {
     answers: usize,
     /// Where they survive the server.
     store: Option<Arc<Store>>,
-    /// When that was last told who is here.
+    /// When that was last told who is here. Locked while it is being told something.
     told: Mutex<Option<Instant>>,
 }
 
@@ -295,8 +295,8 @@ impl Sessions {
         self.all.lock().is_empty()
     }
 
-    /// Forgets those that nobody has used for long.
-    pub(super) fn sweep(&self) {
+    /// Forgets those that nobody has used for long, and gives who that was, for [`tell`](Sessions::tell).
+    pub(super) fn sweep(&self) -> Vec<u128> {
         let mut all = self.all.lock();
         let old: Vec<u128> = all
             .iter()
@@ -304,29 +304,25 @@ impl Sessions {
             .map(|(&client, _)| client)
             .collect();
         let forgotten: Vec<_> = old.iter().filter_map(|client| all.remove(client)).collect();
-        let log = self.store.as_ref().map(|store| (store, all.keys().copied().collect::<Vec<_>>()));
         drop(all);
         for entry in forgotten {
             entry.session.forgotten.store(true, Ordering::Relaxed);
         }
-        if let Some((store, here)) = log {
-            self.tell(store, &here, old);
-        }
+        old
     }
 
-    /// Tells the durable log who is here and who is forgotten. What it can't do now it is told again.
-    fn tell(&self, store: &Arc<Store>, here: &[u128], mut gone: Vec<u128>) {
-        let mut told = self.told.lock();
+    /// Tells the durable log who is here and who is forgotten. Waits for the turn to write; what can't be told now is told again.
+    pub(super) fn tell(&self, mut gone: Vec<u128>) {
+        let (Some(store), Some(mut told)) = (&self.store, self.told.try_lock()) else { return };
+        let here: Vec<u128> = self.all.lock().keys().copied().collect();
         let due = told.is_none_or(|told| told.elapsed() > self.kept / 4);
         if due {
-            gone.extend(
-                store.old(self.kept).unwrap_or_default().iter().filter(|client| !here.contains(client)),
-            );
+            gone.extend(store.old(self.kept).unwrap_or_default());
             *told = Some(Instant::now());
         }
-        drop(told);
+        gone.retain(|client| !here.contains(client));
         if due || !gone.is_empty() {
-            let here = if due { here } else { &[] };
+            let here = if due { &here[..] } else { &[] };
             let _told_again_later = store.touch(here, &gone);
         }
     }
