@@ -6,8 +6,6 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
 const GALLERY: &str = include_str!("../examples/README.md");
 
@@ -50,15 +48,9 @@ impl Place {
 
 #[test]
 fn each_example_has_its_place() {
-    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).expect("the examples");
-    let example = |path: &Path| {
-        let is_one = path.extension().is_some_and(|e| e == "rs") || path.join("main.rs").exists();
-        is_one.then(|| path.file_stem().expect("a name").to_str().expect("UTF-8").to_owned())
-    };
-    let examples: BTreeSet<_> = files.filter_map(|file| example(&file.expect("a file").path())).collect();
     let places = Place::all();
     let names: BTreeSet<_> = places.iter().map(|place| place.name.to_owned()).collect();
-    assert_eq!(names, examples);
+    assert_eq!(names, common::examples());
     assert_eq!(names.len(), places.len(), "one has two places");
     for place in places {
         let (_, output) = place.command();

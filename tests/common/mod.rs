@@ -3,9 +3,11 @@
 //! `cargo test` builds the examples first; `cargo test --test NAME` alone does not.
 #![allow(dead_code, reason = "not every binary that has this module needs all of it")]
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::fs;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -20,6 +22,16 @@ pub(crate) struct Run {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+}
+
+/// The names of all examples: files, and folders that have a `main.rs`.
+pub(crate) fn examples() -> BTreeSet<String> {
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).expect("the examples");
+    let example = |path: &Path| {
+        let is_one = path.extension().is_some_and(|e| e == "rs") || path.join("main.rs").exists();
+        is_one.then(|| path.file_stem().expect("a name").to_str().expect("UTF-8").to_owned())
+    };
+    files.filter_map(|file| example(&file.expect("a file").path())).collect()
 }
 
 /// The built program of an example.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::connection::Connection;
+use crate::g::task::drop_contained;
 use crate::rpc::codec::{AROUND, Head};
 use crate::rpc::error::{ErrorKind, Failure};
 use crate::rpc::service::Call;
@@ -123,10 +124,7 @@ impl Job {
         drop((permit, body));
         let result = outcome.unwrap_or_else(|payload| {
             let text = format!("{} panicked: {}", method.name, text_of(payload.as_ref()));
-            // A payload's drop may panic in its turn, and so may the drop of that: it is left where it is.
-            if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                std::mem::forget(another);
-            }
+            drop_contained(payload);
             Err(Failure::new(ErrorKind::Panicked, text))
         });
         let effect = result.is_ok();
