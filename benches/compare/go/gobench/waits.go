@@ -2,6 +2,7 @@
 package main
 
 import (
+	"compare/must"
 	"fmt"
 	"io"
 	"net"
@@ -60,7 +61,7 @@ func sleepMany(n int) result {
 
 func echo(conns, n int) result {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	check(err)
+	must.Do(err)
 	go func() {
 		for {
 			c, err := ln.Accept()
@@ -84,7 +85,7 @@ func echo(conns, n int) result {
 	cs := make([]net.Conn, conns)
 	for i := range cs {
 		cs[i], err = net.Dial("tcp", ln.Addr().String())
-		check(err)
+		must.Do(err)
 	}
 	each := n / conns
 	lat := make([]time.Duration, conns*each)
@@ -99,9 +100,9 @@ func echo(conns, n int) result {
 			for j := 0; j < each; j++ {
 				s := time.Now()
 				_, err := c.Write(buf)
-				check(err)
+				must.Do(err)
 				_, err = io.ReadFull(c, buf)
-				check(err)
+				must.Do(err)
 				lat[i*each+j] = time.Since(s)
 			}
 		}()

@@ -5,12 +5,12 @@
 package main
 
 import (
+	"compare/must"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"runtime"
-	"strconv"
 )
 
 var body = []byte("Hello, world!")
@@ -20,19 +20,19 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: gohttp <http|tcp> <procs>")
 		os.Exit(2)
 	}
-	runtime.GOMAXPROCS(number(os.Args[2]))
+	runtime.GOMAXPROCS(must.Number(os.Args[2]))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(err)
+	must.Do(err)
 	fmt.Println(l.Addr())
 	if os.Args[1] == "http" {
-		check(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		must.Do(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/plain")
 			w.Write(body)
 		})))
 	}
 	for {
 		conn, err := l.Accept()
-		check(err)
+		must.Do(err)
 		go echo(conn)
 	}
 }
@@ -48,18 +48,5 @@ func echo(conn net.Conn) {
 		if _, err := conn.Write(buf[:n]); err != nil {
 			return
 		}
-	}
-}
-
-func number(s string) int {
-	n, err := strconv.Atoi(s)
-	check(err)
-	return n
-}
-
-func check(err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
 	}
 }

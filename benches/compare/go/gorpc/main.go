@@ -7,6 +7,7 @@
 package main
 
 import (
+	"compare/must"
 	"bufio"
 	"fmt"
 	"io"
@@ -17,7 +18,6 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,7 +41,7 @@ func main() {
 	if len(args) != 3 {
 		usage()
 	}
-	runtime.GOMAXPROCS(number(args[2]))
+	runtime.GOMAXPROCS(must.Number(args[2]))
 	if args[0] == "--serve" {
 		l := listen()
 		fmt.Println(l.Addr())
@@ -58,7 +58,7 @@ func main() {
 	if !found || len(words) < 2 || len(words) > 3 {
 		usage()
 	}
-	run(codec, words[1], number(callers), number(args[1]), args[2])
+	run(codec, words[1], must.Number(callers), must.Number(args[1]), args[2])
 }
 
 func usage() {
@@ -69,7 +69,7 @@ func usage() {
 func run(codec, where string, callers, calls int, procs string) {
 	address, end := server(codec, where, procs)
 	conn, err := net.Dial("tcp", address)
-	check(err)
+	must.Do(err)
 	client := rpc.NewClient
 	if codec == "json" {
 		client = jsonrpc.NewClient
@@ -99,15 +99,15 @@ func server(codec, where, procs string) (string, func()) {
 	child := exec.Command("/proc/self/exe", "--serve", codec, procs)
 	child.Stderr = os.Stderr
 	in, err := child.StdinPipe()
-	check(err)
+	must.Do(err)
 	out, err := child.StdoutPipe()
-	check(err)
-	check(child.Start())
+	must.Do(err)
+	must.Do(child.Start())
 	line, err := bufio.NewReader(out).ReadString('\n')
-	check(err)
+	must.Do(err)
 	return strings.TrimSpace(line), func() {
-		check(in.Close())
-		check(child.Wait())
+		must.Do(in.Close())
+		must.Do(child.Wait())
 	}
 }
 
@@ -123,7 +123,7 @@ func drive(client *rpc.Client, callers, n int) (time.Duration, []time.Duration) 
 			for i := range mine {
 				args, sum := Args{int64(c), int64(i)}, int64(0)
 				t := time.Now()
-				check(client.Call("Arith.Add", &args, &sum))
+				must.Do(client.Call("Arith.Add", &args, &sum))
 				mine[i] = time.Since(t)
 				if sum != int64(c+i) {
 					panic("wrong sum")
@@ -137,16 +137,16 @@ func drive(client *rpc.Client, callers, n int) (time.Duration, []time.Duration) 
 
 func listen() net.Listener {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(err)
+	must.Do(err)
 	return l
 }
 
 func serve(codec string, l net.Listener) {
 	server := rpc.NewServer()
-	check(server.Register(Arith{}))
+	must.Do(server.Register(Arith{}))
 	for {
 		conn, err := l.Accept()
-		check(err)
+		must.Do(err)
 		if codec == "json" {
 			go server.ServeCodec(jsonrpc.NewServerCodec(conn))
 		} else {
@@ -157,19 +157,6 @@ func serve(codec string, l net.Listener) {
 
 func cpuTime(who int) time.Duration {
 	var usage syscall.Rusage
-	check(syscall.Getrusage(who, &usage))
+	must.Do(syscall.Getrusage(who, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
-func number(s string) int {
-	n, err := strconv.Atoi(s)
-	check(err)
-	return n
-}
-
-func check(err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
 }
