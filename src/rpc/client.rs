@@ -77,8 +77,9 @@ pub struct Retry {
     pub first: Duration,
     /// The longest pause; 2 s.
     pub most: Duration,
-    /// Sends the call again, over the same connection, if it was not answered for so long, then for twice as long, and so on; a time may be
-    /// doubled by chance. For networks that lose messages and keep connections, which TCP does not. None: never.
+    /// Sends the call again, over the same connection, if it was not answered for so long, then for twice as long, and so on up to `most`,
+    /// or this time if it is longer; a time may be doubled by chance. For networks that lose messages and keep connections, which TCP does
+    /// not. None: never.
     pub each: Option<Duration>,
 }
 
@@ -314,10 +315,11 @@ impl Shared {
                     if number.is_some() {
                         remembers(link.memory(), memory)?;
                     }
-                    let each = retry
-                        .each
-                        .filter(|_| again)
-                        .map(|each| Backoff::new(each.saturating_mul(2), Duration::MAX, &self.chance));
+                    // Shortened by chance, they are from `each` on.
+                    let each = retry.each.filter(|_| again).map(|each| {
+                        let first = each.saturating_mul(2);
+                        Backoff::new(first, first.max(retry.most), &self.chance)
+                    });
                     match link.attempt(&Ask { method, body, once, each }, limit) {
                         Attempt::Answered(Ok(answer)) => return Ok(answer),
                         Attempt::Answered(Err(e)) => match e.kind() {
