@@ -110,14 +110,28 @@ unsafe fn park_with(
             }
             arrive(gp, until)
         }
-        Who::Thread(parker) => {
-            let epoch = parker.ticket.epoch();
-            // SAFETY: held by the caller.
-            unsafe { commit(&parker.ticket, lock) };
-            sleep(parker, Asleep::now(epoch, reason, object, until), until)
-        }
+        // SAFETY: the caller vouches.
+        Who::Thread(parker) => unsafe { sleep_under(parker, lock, reason, object, until) },
         Who::Task(_) => never_parks(),
     }
+}
+
+/// What a thread does instead of switching. Out of line, so that parked goroutines' frames do not have room for it.
+///
+/// # Safety
+/// The lock is held on the caller's behalf.
+#[cold]
+unsafe fn sleep_under(
+    parker: &'static Parker,
+    lock: &RawLock,
+    reason: WaitReason,
+    object: *const (),
+    until: Deadline,
+) -> Wake {
+    let epoch = parker.ticket.epoch();
+    // SAFETY: the caller vouches.
+    unsafe { commit(&parker.ticket, lock) };
+    sleep(parker, Asleep::now(epoch, reason, object, until), until)
 }
 
 /// Whom [`me`] never names.
