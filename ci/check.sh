@@ -84,7 +84,7 @@ step package  files    "$counted"           ci/package.sh
 step crates   checks   "$counted"           ci/dependencies.sh
 step release  tests    "$tests"             with_named --procs released
 step loom     models   "$counted"           ci/loom.sh
-step mutants  mutants  "$counted"           ci/mutants.sh --part "$(($(git rev-list --count HEAD) % 16))/16"
+step mutants  mutants  "$counted"           ci/mutants.sh --part "$(($(git rev-list --count HEAD) % 32))/32"
 step stress   runs     "$counted"           ci/stress.sh 5 release
 step debug    runs     "$counted"           ci/stress.sh 2 debug
 step trouble  runs     "$counted"           ci/stress.sh 5 release --chaos

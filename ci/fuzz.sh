@@ -24,16 +24,18 @@ coverage="-Cpasses=sancov-module -Ccodegen-units=1"
 for option in level=4 inline-8bit-counters pc-table trace-compares; do
     coverage+=" -Cllvm-args=-sanitizer-coverage-$option"
 done
-# build NAME CFG...: the programs, in a directory of that name.
+# build NAME CFG...: the programs, into a directory of that name.
 build() {
-    RUSTFLAGS="--cfg fuzzing $coverage ${*:2}" CARGO_TARGET_DIR="$directory-$1" \
+    RUSTFLAGS="--cfg fuzzing $coverage ${*:2}" CARGO_TARGET_DIR="$directory" \
         cargo build -q --release --target "$target" >"$work/log" 2>&1 || { cat "$work/log"; exit 2; }
+    mkdir "$work/$1"
+    cp "$directory/$target/release/"{frames,json} "$work/$1"
 }
 # fuzz PROGRAMS CODEC SECONDS: with the corpus of the tree; what is new goes to a temporary one. It says what it does in
 # $work/CODEC.log. In a process of its own, which it becomes.
 fuzz() {
     mkdir -p "$work/$2"
-    exec "$directory-$1/$target/release/$2" -max_total_time="$3" -max_len=4096 -rss_limit_mb=1024 -timeout=10 \
+    exec "$work/$1/$2" -max_total_time="$3" -max_len=4096 -rss_limit_mb=1024 -timeout=10 \
         -artifact_prefix="$work/" -print_final_stats=1 "$work/$2" "corpus/$2" >"$work/$2.log" 2>&1
 }
 
@@ -44,6 +46,8 @@ for codec in frames json; do
     fuzz plain "$codec" "$seconds" &
     running[$codec]=$!
 done
+# Meanwhile.
+build planted '--cfg sixtyone_planted="frame" --cfg sixtyone_planted="json"'
 for codec in frames json; do
     log=$work/$codec.log
     if ! wait "${running[$codec]}"; then
@@ -57,7 +61,6 @@ for codec in frames json; do
     [ "${runs:-0}" -ge 1000 ] || { echo "fuzz.sh: that is too few"; exit 2; }
     passed=$((passed + 1))
 done
-build planted '--cfg sixtyone_planted="frame" --cfg sixtyone_planted="json"'
 for mistake in frame json; do
     codec=${mistake/%frame/frames}
     begun=$SECONDS

@@ -4,7 +4,7 @@
 #
 #   ci/mutants.sh            all (those of ci/mutants/*.sh)
 #   ci/mutants.sh idle       those with this in their name
-#   ci/mutants.sh --part 1/16    every sixteenth, from the first: the gate does another part on each commit
+#   ci/mutants.sh --part 1/32    every thirty-second, from the first: the gate does another part on each commit
 #
 # A mutant whose old text is not there exactly once, or that does not compile, fails the step: it has to be brought up to date.
 #
