@@ -29,6 +29,13 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// ```
 #[track_caller]
 pub fn run<F: FnOnce() + Send>(procs: usize, f: F) {
+    let mut f = Some(f);
+    run_once(procs, &mut || f.take().into_iter().for_each(|f| f()));
+}
+
+/// Compiled once, however many tests there are.
+#[track_caller]
+fn run_once(procs: usize, f: &mut (dyn FnMut() + Send)) {
     let seed = match std::env::var("SIXTYONE_SEED") {
         Ok(text) => {
             text.trim().parse().unwrap_or_else(|_| panic!("SIXTYONE_SEED is {text:?}: it must be a number"))

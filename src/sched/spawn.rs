@@ -81,6 +81,16 @@ unsafe fn slot<F, T>(
 where
     F: FnOnce() -> T,
 {
+    let (gp, id) = take_slot(rt)?;
+    let spawn = Spawn { id, site, cold, handle: true, rt: Arc::as_ptr(rt).cast() };
+    // SAFETY: one owner: taken just now. The caller vouches for the lifetimes.
+    unsafe { task::init::<F, T>(gp, f, spawn) };
+    Ok(gp)
+}
+
+/// A free slot, and an id.
+#[inline]
+fn take_slot(rt: &Arc<Shared>) -> io::Result<(Gp, u64)> {
     let local = M::current().filter(|m| Arc::ptr_eq(&m.rt, rt)).and_then(|m| {
         m.with_p(|p| {
             p.map(|p| {
@@ -89,19 +99,16 @@ where
             })
         })
     });
-    let (gp, id) = match local {
-        Some(taken) => taken?,
-        None => {
-            let mut one = Vec::with_capacity(1);
-            slab::take(&mut one, 1)?;
-            rt.stats.spawned.add_shared(1);
-            (one.remove(0), fresh_id())
-        }
-    };
-    let spawn = Spawn { id, site, cold, handle: true, rt: Arc::as_ptr(rt).cast() };
-    // SAFETY: one owner: taken just now. The caller vouches for the lifetimes.
-    unsafe { task::init::<F, T>(gp, f, spawn) };
-    Ok(gp)
+    local.unwrap_or_else(|| take_slot_from_afar(rt))
+}
+
+/// For who has no P of that runtime.
+#[cold]
+fn take_slot_from_afar(rt: &Shared) -> io::Result<(Gp, u64)> {
+    let mut one = Vec::with_capacity(1);
+    slab::take(&mut one, 1)?;
+    rt.stats.spawned.add_shared(1);
+    Ok((one.remove(0), fresh_id()))
 }
 
 /// The panic of a spawn that has no way to return an error.

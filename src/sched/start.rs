@@ -11,11 +11,13 @@ use super::spawn::spawn_main;
 use super::{report, sysmon};
 use crate::g::{Cold, Gp};
 use crate::sys::{clock, mem, say, thread};
+use parking_lot::Mutex;
 use std::io;
 use std::num::NonZeroU32;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread::ThreadId;
 
 /// Starts what a new runtime needs: sysmon, and one M so that there is one whatever comes.
 pub(crate) fn start_crew(rt: &Arc<Shared>) -> io::Result<()> {
@@ -129,48 +131,56 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    match &rt.kind {
-        Kind::Threads => spawn_main(rt, f, site, cold),
-        Kind::CurrentThread(owner) => {
-            let me = std::thread::current().id();
-            let owner = *owner.lock().get_or_insert(me);
-            assert!(
-                owner == me,
-                "a current-thread runtime belongs to the thread that first called run on it"
-            );
-            // No goroutine's, or `Runtime::run` would not have come here: a waker's, called at the end of one.
-            assert!(
-                M::current().is_none_or(|m| !Arc::ptr_eq(&m.rt, rt)),
-                "Runtime::run called on a current-thread runtime that runs already"
-            );
-            let seat = Arc::clone(rt.crew.lock().seat(NonZeroU32::MIN).expect("made with the runtime"));
-            prepare_for_overflow();
-            let main = spawn_main(rt, f, site, cold);
-            // A waker that came too early may be holding the P for a moment.
-            let token = std::iter::repeat_with(|| rt.idle.take_p())
-                .find_map(|token| {
-                    token.or_else(|| {
-                        std::thread::yield_now();
-                        None
-                    })
-                })
-                .expect("endless");
-            let m = M::new(Arc::clone(rt), seat);
-            m.hold(token);
-            // With the P in hand: a thread that is known, and idle, passes for one that waits for others.
-            m.seat.thread.store(thread::id(), Ordering::Relaxed);
-            m.until.set(Some(main));
-            rt.sysmon.rouse();
-            {
-                let _installed = Installed::new(&m);
-                schedule(&m);
-            }
-            drop_spare(&m);
-            m.seat.thread.store(0, Ordering::Relaxed);
-            if let Some(token) = m.release() {
-                rt.idle.put_p(token);
-            }
-            main
-        }
+    let seat = match &rt.kind {
+        Kind::Threads => None,
+        Kind::CurrentThread(owner) => Some(own_seat(rt, owner)),
+    };
+    let main = spawn_main(rt, f, site, cold);
+    if let Some(seat) = seat {
+        run_here(rt, seat, main);
+    }
+    main
+}
+
+/// The seat of a current-thread runtime's one M, for the thread that may have it.
+#[track_caller]
+fn own_seat(rt: &Arc<Shared>, owner: &Mutex<Option<ThreadId>>) -> Arc<Seat> {
+    let me = std::thread::current().id();
+    let owner = *owner.lock().get_or_insert(me);
+    assert!(owner == me, "a current-thread runtime belongs to the thread that first called run on it");
+    // No goroutine's, or `Runtime::run` would not have come here: a waker's, called at the end of one.
+    assert!(
+        M::current().is_none_or(|m| !Arc::ptr_eq(&m.rt, rt)),
+        "Runtime::run called on a current-thread runtime that runs already"
+    );
+    Arc::clone(rt.crew.lock().seat(NonZeroU32::MIN).expect("made with the runtime"))
+}
+
+/// Is the M of a current-thread runtime until `main` has ended.
+fn run_here(rt: &Arc<Shared>, seat: Arc<Seat>, main: Gp) {
+    prepare_for_overflow();
+    // A waker that came too early may be holding the P for a moment.
+    let token = std::iter::repeat_with(|| rt.idle.take_p())
+        .find_map(|token| {
+            token.or_else(|| {
+                std::thread::yield_now();
+                None
+            })
+        })
+        .expect("endless");
+    let m = M::new(Arc::clone(rt), seat);
+    m.hold(token);
+    // With the P in hand: a thread that is known, and idle, passes for one that waits for others.
+    m.seat.thread.store(thread::id(), Ordering::Relaxed);
+    m.until.set(Some(main));
+    rt.sysmon.rouse();
+    {
+        let _installed = Installed::new(&m);
+        schedule(&m);
+    }
+    drop_spare(&m);
+    m.seat.thread.store(0, Ordering::Relaxed);
+    if let Some(token) = m.release() {
+        rt.idle.put_p(token);
     }
 }

@@ -52,39 +52,42 @@ pub(crate) fn in_place<R>(f: impl FnOnce() -> R) -> R {
     }
 }
 
-/// What a helper works on, in the frame of the goroutine that waits for it.
-struct Errand<F, R> {
-    f: Option<F>,
-    result: Option<std::thread::Result<R>>,
-}
-
-struct ErrandPtr<F, R>(*mut Errand<F, R>);
-
-// SAFETY: the helper touches the errand while the goroutine waits; closure and result may go to another thread.
-unsafe impl<F: Send, R: Send> Send for ErrandPtr<F, R> {}
-
-impl<F: FnOnce() -> R, R> ErrandPtr<F, R> {
-    /// # Safety
-    /// The errand's owner waits.
-    unsafe fn run(self) {
-        // SAFETY: the caller vouches.
-        let errand = unsafe { &mut *self.0 };
-        if let Some(f) = errand.f.take() {
-            errand.result = Some(catch_unwind(AssertUnwindSafe(f)));
-        }
-    }
-}
-
 fn on_a_helper<F, R>(rt: Arc<Shared>, f: F) -> R
 where
     F: FnOnce() -> R + Send,
     R: Send,
 {
+    let (mut f, mut result) = (Some(f), None);
+    help(rt, &mut || result = f.take().map(|f| catch_unwind(AssertUnwindSafe(f))));
+    match (f, result) {
+        (Some(f), _) => f(),
+        (None, Some(Ok(result))) => result,
+        (None, Some(Err(payload))) => resume_unwind(payload),
+        (None, None) => unreachable!("a helper that took the closure leaves a result"),
+    }
+}
+
+/// What a helper works on, in the frame of the goroutine that waits for it.
+struct ErrandPtr<'a>(*mut (dyn FnMut() + Send + 'a));
+
+// SAFETY: the helper touches the errand while the goroutine waits; it may go to another thread.
+unsafe impl Send for ErrandPtr<'_> {}
+
+impl ErrandPtr<'_> {
+    /// # Safety
+    /// The errand's owner waits.
+    unsafe fn run(self) {
+        // SAFETY: the caller vouches.
+        unsafe { (*self.0)() };
+    }
+}
+
+/// Has another thread call `errand`, if one can be had, and waits for that.
+fn help(rt: Arc<Shared>, errand: &mut (dyn FnMut() + Send)) {
     let done = WaitGroup::new();
     done.add(1);
-    let mut errand = Errand { f: Some(f), result: None };
     let work = {
-        let (errand, done) = (ErrandPtr(&raw mut errand), done.clone());
+        let (errand, done) = (ErrandPtr(errand), done.clone());
         move || {
             // An M of no crew, that never has a P, always in user code: through it `spawn` finds the runtime.
             let m = M::new(rt, Arc::new(Seat::new(NonZeroU32::MAX)));
@@ -99,14 +102,8 @@ where
         }
     };
     let name = std::thread::Builder::new().name("sixtyone-blocking".into());
-    // SAFETY: what the closure borrows lives in this frame, which waits; see above.
+    // SAFETY: what the closure borrows lives in the caller's frame, which waits; see above.
     if unsafe { name.spawn_unchecked(work) }.is_ok() {
         done.wait();
-    }
-    match (errand.f, errand.result) {
-        (Some(f), _) => f(),
-        (None, Some(Ok(result))) => result,
-        (None, Some(Err(payload))) => resume_unwind(payload),
-        (None, None) => unreachable!("a helper that took the closure leaves a result"),
     }
 }

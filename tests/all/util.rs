@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::thread::ThreadId;
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 /// The numbers of Ps that most tests run over.
@@ -24,7 +24,13 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// Runs `f` as a main goroutine over each number of Ps, which it is given.
 #[track_caller]
-pub(crate) fn over_procs<F: Fn(usize) + Sync>(f: F) {
+pub(crate) fn over_procs(f: impl Fn(usize) + Sync) {
+    over_procs_by(&f);
+}
+
+/// These, and the like below, are compiled once and not for each test.
+#[track_caller]
+fn over_procs_by(f: &(dyn Fn(usize) + Sync)) {
     for procs in PROCS {
         testing::run(procs, || f(procs));
     }
@@ -32,6 +38,10 @@ pub(crate) fn over_procs<F: Fn(usize) + Sync>(f: F) {
 
 /// Calls `f`, on the plain thread that the test is, with a runtime of each number of Ps.
 pub(crate) fn over_runtimes(mut f: impl FnMut(&Runtime)) {
+    over_runtimes_by(&mut f);
+}
+
+fn over_runtimes_by(f: &mut dyn FnMut(&Runtime)) {
     watched(|| {
         for procs in PROCS {
             // As `testing::run` does; `ci/named.sh` looks for it.
@@ -43,9 +53,13 @@ pub(crate) fn over_runtimes(mut f: impl FnMut(&Runtime)) {
 
 /// Runs `f` as a goroutine over several Ps, on a current-thread runtime, and as a plain thread.
 pub(crate) fn everywhere(f: impl Fn() + Sync) {
+    everywhere_by(&f);
+}
+
+fn everywhere_by(f: &(dyn Fn() + Sync)) {
     over_procs(|_| f());
-    watched(|| current_thread().run(&f));
-    watched(&f);
+    watched(|| current_thread().run(f));
+    watched(f);
 }
 
 /// A runtime with `procs` Ps.
@@ -66,19 +80,24 @@ pub(crate) fn build(builder: Builder) -> io::Result<Runtime> {
 
 /// Runs `f` under a watchdog; for tests that `testing::run` does not fit.
 pub(crate) fn watched<R>(f: impl FnOnce() -> R) -> R {
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let (alive, dog) = watchdog();
+    let result = f();
+    drop(alive);
+    dog.join().unwrap();
+    result
+}
+
+fn watchdog() -> (mpsc::Sender<()>, thread::JoinHandle<()>) {
+    let test = thread::current().name().unwrap_or("a test").to_owned();
     let (alive, bite) = mpsc::channel::<()>();
-    let dog = std::thread::spawn(move || {
+    let dog = thread::spawn(move || {
         if bite.recv_timeout(Duration::from_secs(100)) == Err(mpsc::RecvTimeoutError::Timeout) {
             // Past libtest: what it has captured is lost in an abort.
             let _unheard = writeln!(io::stderr(), "\nwatchdog: {test} has not ended within 100 s");
             std::process::abort();
         }
     });
-    let result = f();
-    drop(alive);
-    dog.join().unwrap();
-    result
+    (alive, dog)
 }
 
 /// Waits for a condition, giving way to others.
@@ -111,13 +130,13 @@ pub(crate) fn compute(time: Duration) {
 
 /// Lets some time pass on a plain thread. Only ever to make a case likely.
 pub(crate) fn a_moment() {
-    std::thread::park_timeout(Duration::from_millis(5));
+    thread::park_timeout(Duration::from_millis(5));
 }
 
 /// The thread it is called on. Never inlined: a goroutine must not keep a thread-local's address.
 #[inline(never)]
 pub(crate) fn thread_id() -> ThreadId {
-    black_box(std::thread::current().id())
+    black_box(thread::current().id())
 }
 
 /// What `f` panics with.
