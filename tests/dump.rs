@@ -29,6 +29,12 @@ fn quit() {
     unsafe { libc::raise(libc::SIGQUIT) };
 }
 
+/// What SIGQUIT does by default, though whoever started the tests has it ignored, as shells do for what runs in the background.
+fn by_default() {
+    // SAFETY: no handler.
+    unsafe { libc::signal(libc::SIGQUIT, libc::SIG_DFL) };
+}
+
 #[inline(never)]
 fn waits_in_here(rx: &chan::Receiver<()>) {
     black_box(rx.recv()).unwrap_err();
@@ -188,6 +194,7 @@ fn on_sigquit_all_runtimes_are_shown_and_the_program_goes_on() {
 #[test]
 fn without_the_setting_sigquit_ends_the_process() {
     let ended = child(|| {
+        by_default();
         let rt = two_ps();
         rt.run(quit);
         thread::sleep(Duration::from_secs(10));
@@ -198,6 +205,7 @@ fn without_the_setting_sigquit_ends_the_process() {
 #[test]
 fn after_the_last_such_runtime_sigquit_ends_the_process() {
     let ended = child(|| {
+        by_default();
         let rt = runtime(Runtime::builder().gomaxprocs(2).dump_on_sigquit(true));
         let second = runtime(Runtime::builder().gomaxprocs(2).dump_on_sigquit(true));
         drop(rt);

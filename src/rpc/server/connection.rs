@@ -274,8 +274,9 @@ impl Connection {
         loop {
             let message = match self.client.codec.take(input, Side::Server) {
                 Ok(Some(message)) => message,
-                // Go's clients may say that they will send no more, and wait for answers; ours are gone.
-                Ok(None) if self.client.codec == Codec::Json => return Ok(()),
+                // Go's clients may say that they will send no more, and wait for answers, in whatever state that leaves the stream;
+                // ours are gone.
+                Ok(None) | Err(Broken::Truncated) if self.client.codec == Codec::Json => return Ok(()),
                 Ok(None) | Err(Broken::Io(_) | Broken::Truncated) => {
                     self.cancel_lost();
                     return Ok(());
