@@ -75,7 +75,8 @@ impl RawRwLock {
     /// Enters, if no writer is there or comes.
     #[inline(always)]
     pub(super) fn try_read(&self) -> bool {
-        let mut state = self.state.load(Ordering::Relaxed);
+        // Mostly nobody is inside. To look first would fetch the line once to read and once to write.
+        let mut state = 0;
         while state & WRITER == 0 {
             // ORDER: pairs with `unlock_write`.
             let entered =
