@@ -108,13 +108,14 @@ impl<T: AsFd> Fd<T> {
         until: Deadline,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
+        let lifted = self.lifted();
         let result = perform(
             self.desc.side(direction),
             until,
             || op(self.get()),
             |events, until| self.wait(direction, events, until),
         );
-        result.map_err(|error| self.explain(error))
+        result.map_err(|error| self.explain(error, lifted))
     }
 
     /// What binds it to contexts.
@@ -122,17 +123,23 @@ impl<T: AsFd> Fd<T> {
         self.bounds.get_or_init(|| Bounds::new(self.desc))
     }
 
+    #[inline]
+    fn lifted(&self) -> usize {
+        self.bounds.get().map_or(0, |bounds| bounds.lifted())
+    }
+
     /// Who has run out of time may have done so by a context.
-    fn explain(&self, error: io::Error) -> io::Error {
+    fn explain(&self, error: io::Error, lifted: usize) -> io::Error {
         match self.bounds.get() {
-            Some(bounds) if error.kind() == ErrorKind::TimedOut => bounds.explain(error),
+            Some(bounds) if error.kind() == ErrorKind::TimedOut => bounds.explain(error, lifted),
             _ => error,
         }
     }
 
     /// Does what writes, but when it would block no event tells when it would not. Blocks.
     pub(super) fn write_by_trying<R>(&self, op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
-        self.try_until_it_does(op).map_err(|error| self.explain(error))
+        let lifted = self.lifted();
+        self.try_until_it_does(op).map_err(|error| self.explain(error, lifted))
     }
 
     fn try_until_it_does<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {

@@ -19,11 +19,17 @@ use crate::sys::clock::Deadline;
 use parking_lot::Mutex;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 /// The contexts that a socket is bound to.
 #[derive(Debug)]
-pub(super) struct Bounds(Mutex<State>);
+pub(super) struct Bounds {
+    state: Mutex<State>,
+    /// Guards that were dropped when their context had ended; changed under the lock. What waited then ends by that context, but may
+    /// look only when the guard is gone.
+    lifted: AtomicUsize,
+}
 
 #[derive(Debug)]
 struct State {
@@ -32,20 +38,29 @@ struct State {
     /// Each by the number of its guard.
     contexts: Vec<(u64, Context)>,
     guards: u64,
+    /// How the context of the last one of `Bounds::lifted` had ended.
+    last: Option<ContextError>,
 }
 
 impl Bounds {
     pub(super) fn new(desc: &'static Desc) -> Arc<Bounds> {
-        Arc::new(Bounds(Mutex::new(State { desc: Some(desc), contexts: Vec::new(), guards: 0 })))
+        let state = State { desc: Some(desc), contexts: Vec::new(), guards: 0, last: None };
+        Arc::new(Bounds { state: Mutex::new(state), lifted: AtomicUsize::new(0) })
     }
 
     /// The socket goes.
     pub(super) fn forget_socket(&self) {
-        self.0.lock().desc = None;
+        self.state.lock().desc = None;
+    }
+
+    /// For [`explain`](Bounds::explain): to be asked when an operation begins.
+    #[inline]
+    pub(super) fn lifted(&self) -> usize {
+        self.lifted.load(Ordering::Relaxed)
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         let result = change(&mut state);
         if let Some(desc) = state.desc {
             let bound = state.contexts.iter().map(|(_, context)| end_of(context)).min();
@@ -54,11 +69,12 @@ impl Bounds {
         result
     }
 
-    /// The error of an operation that has run out of time: that of a context, if one has ended.
+    /// The error of an operation that has run out of time: that of a context, if one has ended, or had while it waited.
     #[cold]
-    pub(super) fn explain(&self, error: io::Error) -> io::Error {
-        let ended = self.0.lock().contexts.iter().find_map(|(_, context)| context.err());
-        match ended {
+    pub(super) fn explain(&self, error: io::Error, lifted: usize) -> io::Error {
+        let state = self.state.lock();
+        let ended = state.contexts.iter().find_map(|(_, context)| context.err());
+        match ended.or(state.last.filter(|_| self.lifted() != lifted)) {
             Some(why @ ContextError::Canceled) => io::Error::new(ErrorKind::ConnectionAborted, why),
             Some(why @ ContextError::DeadlineExceeded) => io::Error::new(ErrorKind::TimedOut, why),
             None => error,
@@ -150,9 +166,13 @@ impl<S> Drop for ContextGuard<'_, S> {
             self.context.unwatch(place);
         }
         // Dropped when the lock is released.
-        let _ours: Vec<_> = self
-            .bounds
-            .change(|state| state.contexts.extract_if(.., |(number, _)| *number == self.number).collect());
+        let _ours: Vec<_> = self.bounds.change(|state| {
+            if let Some(why) = self.context.err() {
+                state.last = Some(why);
+                self.bounds.lifted.fetch_add(1, Ordering::Relaxed);
+            }
+            state.contexts.extract_if(.., |(number, _)| *number == self.number).collect()
+        });
     }
 }
 

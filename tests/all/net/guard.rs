@@ -63,6 +63,39 @@ fn a_cancel_ends_what_waits() {
     });
 }
 
+/// Who is ended by the context of another's guard, and looks why only when that guard is gone, still hears a context's reason.
+#[test]
+fn a_guard_goes_as_others_look_why() {
+    over_runtimes(|rt| {
+        let (a, _b) = &pairs()[0];
+        for round in 0..300 {
+            let (request, other) = (within(60_000), Context::background().with_cancel());
+            let waits: Vec<_> = (0..4)
+                .map(|_| {
+                    let (a, request) = (Arc::clone(a), request.clone());
+                    rt.spawn(move || {
+                        let mut how = None;
+                        a.within(&request, &mut || how = Some(failed(a.read(&mut [0]))));
+                        how
+                    })
+                })
+                .collect();
+            a_moment_of(round);
+            a.within(&other, &mut || {
+                other.cancel();
+                a_moment_of(round);
+            });
+            request.cancel();
+            waits.into_iter().for_each(|one| assert_eq!(one.join().unwrap(), Some(CANCELED)));
+        }
+    });
+}
+
+/// Up to some 20 us.
+fn a_moment_of(round: u32) {
+    (0..round * 7 % 300 * 4).for_each(|_| std::hint::spin_loop());
+}
+
 #[test]
 fn a_deadline_ends_what_waits() {
     everywhere(|| {
