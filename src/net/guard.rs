@@ -26,8 +26,9 @@ use std::sync::{Arc, Weak};
 #[derive(Debug)]
 pub(super) struct Bounds {
     state: Mutex<State>,
-    /// Guards that were dropped when their context had ended; changed under the lock. What waited then ends by that context, but may
-    /// look only when the guard is gone.
+    /// Guards that were dropped when their context had ended. What waited then ends by that context, but may ask why only when the
+    /// guard is gone. Changed under the lock, when the bound has been made anew: who has seen it in `begin` is not ended by that
+    /// context any more, and who is ended by it began before.
     lifted: AtomicUsize,
 }
 
@@ -56,17 +57,30 @@ impl Bounds {
     /// For [`explain`](Bounds::explain): to be asked when an operation begins.
     #[inline]
     pub(super) fn lifted(&self) -> usize {
-        self.lifted.load(Ordering::Relaxed)
+        // ORDER: pairs with `lift`: the operation sees the bound that was made before.
+        self.lifted.load(Ordering::Acquire)
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock();
         let result = change(&mut state);
-        if let Some(desc) = state.desc {
-            let bound = state.contexts.iter().map(|(_, context)| end_of(context)).min();
-            set_bound(desc, bound.unwrap_or(Deadline::NEVER));
-        }
+        state.bind();
         result
+    }
+
+    /// The guard of this number goes, of this context.
+    fn lift(&self, number: u64, context: &Context) {
+        let mut state = self.state.lock();
+        let _ours: Vec<_> = state.contexts.extract_if(.., |(other, _)| *other == number).collect();
+        state.bind();
+        // Only now: a deadline may have passed, and ended somebody, until there was another bound.
+        if let Some(why) = context.err() {
+            state.last = Some(why);
+            // ORDER: pairs with `lifted`.
+            self.lifted.fetch_add(1, Ordering::Release);
+        }
+        // Contexts are dropped without the lock.
+        drop(state);
     }
 
     /// The error of an operation that has run out of time: that of a context, if one has ended, or had while it waited.
@@ -78,6 +92,16 @@ impl Bounds {
             Some(why @ ContextError::Canceled) => io::Error::new(ErrorKind::ConnectionAborted, why),
             Some(why @ ContextError::DeadlineExceeded) => io::Error::new(ErrorKind::TimedOut, why),
             None => error,
+        }
+    }
+}
+
+impl State {
+    /// Makes the bound anew.
+    fn bind(&self) {
+        if let Some(desc) = self.desc {
+            let bound = self.contexts.iter().map(|(_, context)| end_of(context)).min();
+            set_bound(desc, bound.unwrap_or(Deadline::NEVER));
         }
     }
 }
@@ -165,14 +189,7 @@ impl<S> Drop for ContextGuard<'_, S> {
         if let Some(place) = self.watch {
             self.context.unwatch(place);
         }
-        // Dropped when the lock is released.
-        let _ours: Vec<_> = self.bounds.change(|state| {
-            if let Some(why) = self.context.err() {
-                state.last = Some(why);
-                self.bounds.lifted.fetch_add(1, Ordering::Relaxed);
-            }
-            state.contexts.extract_if(.., |(number, _)| *number == self.number).collect()
-        });
+        self.bounds.lift(self.number, &self.context);
     }
 }
 
