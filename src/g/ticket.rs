@@ -139,10 +139,13 @@ impl Ticket {
         // ORDER: acquire pairs with `arm`, release with `take`.
         match self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => true,
-            Err(word) => {
-                word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, why as u64, poked)
-            }
+            Err(word) => self.claim_if_poked(word, epoch, why, poked),
         }
+    }
+
+    #[cold]
+    fn claim_if_poked(&self, word: u64, epoch: Epoch, why: Wake, poked: impl FnOnce()) -> bool {
+        word == epoch.0 | POKED_WAITING && self.change_poked(epoch, WAITING, why as u64, poked)
     }
 
     /// From one state to another, with a poker or without, who may come and go.

@@ -38,6 +38,12 @@ impl Who {
         }
     }
 
+    /// Out of line: goroutines' claims are inlined where values are handed over.
+    #[cold]
+    fn claim_as_no_g(self, epoch: Epoch, why: Wake) -> bool {
+        self.ticket().claim(epoch, why)
+    }
+
     /// Ends it when there is nothing to wait for after all.
     pub(crate) fn not_needed(self) {
         if let Who::Thread(parker) = self {
@@ -102,8 +108,7 @@ impl Waiter {
     pub(crate) fn claim(&self, why: Wake) -> bool {
         match self.who {
             Who::G(gp) => gp.claim(self.epoch, why),
-            Who::Thread(parker) => parker.ticket.claim(self.epoch, why),
-            Who::Task(bell) => bell.ticket.claim(self.epoch, why),
+            who => who.claim_as_no_g(self.epoch, why),
         }
     }
 

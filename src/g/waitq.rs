@@ -127,17 +127,37 @@ impl WaitQueue {
     /// The node stays valid until `ready` is called for its `who`, and no longer.
     #[inline(always)]
     pub(crate) fn claim_first(&mut self, why: Wake) -> Option<NonNull<Waiter>> {
-        if self.is_empty() { None } else { self.claim_one(why) }
+        let first = self.head?;
+        // SAFETY: nodes in the queue are valid, and ours under the lock.
+        match unsafe { first.as_ref() }.claim(why) {
+            true => {
+                // SAFETY: as above.
+                unsafe { self.take(first) };
+                Some(first)
+            }
+            false => self.claim_later(why),
+        }
     }
 
-    fn claim_one(&mut self, why: Wake) -> Option<NonNull<Waiter>> {
+    #[cold]
+    fn claim_later(&mut self, why: Wake) -> Option<NonNull<Waiter>> {
         let node = self.first_to(|node| node.claim(why))?;
-        // SAFETY: nodes in the queue are valid, and ours under the lock; `won` is the winner's.
+        // SAFETY: nodes in the queue are valid, and ours under the lock.
+        unsafe { self.take(node) };
+        Some(node)
+    }
+
+    /// Off the queue, and marked: its owner has been won.
+    ///
+    /// # Safety
+    /// The node is in the queue.
+    #[inline(always)]
+    unsafe fn take(&mut self, node: NonNull<Waiter>) {
+        // SAFETY: as above; `won` is the winner's.
         unsafe {
             self.unlink(node);
             *node.as_ref().won.get_mut() = true;
         }
-        Some(node)
     }
 
     /// Has the first waiter that can still be won look again. It stays in its place. To be readied.
