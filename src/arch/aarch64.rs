@@ -98,6 +98,13 @@ pub(crate) unsafe fn switch(save: *mut *mut u8, to: *mut u8, word: usize) -> usi
     out
 }
 
+/// Has the processor fetch a cache line that will be written soon. A hint: any address will do.
+#[inline(always)]
+pub(crate) fn prefetch(address: *const u8) {
+    // SAFETY: changes nothing, never faults.
+    unsafe { asm!("prfm pstl1keep, [{}]", in(reg) address, options(nostack, preserves_flags)) };
+}
+
 /// Lays the first frame on a fresh stack that ends (highest address) at `top`: the first [`switch`] to the
 /// returned stack pointer calls `entry(word)` there.
 ///

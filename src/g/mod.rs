@@ -38,6 +38,7 @@ pub(crate) mod ticket;
 pub(crate) mod waiter;
 pub(crate) mod waitq;
 
+use crate::arch::prefetch;
 use crate::stack::Stack;
 use crate::sys::clock::Coarse;
 use std::cell::UnsafeCell;
@@ -242,6 +243,8 @@ impl Gp {
     #[inline(always)]
     #[must_use]
     pub(crate) fn claim(&self, epoch: Epoch, why: Wake) -> bool {
+        // The other line of the slot, which `ready` and `execute` look at.
+        prefetch((&raw const self.g().rt).cast());
         self.ticket().claim_and(epoch, why, || self.mark_poked())
     }
 

@@ -284,9 +284,9 @@ pub(super) unsafe fn leave(gp: Gp, action: Action) {
     // the M or anything of this thread's is used after the switch.
     unsafe {
         let running = gp.running();
-        let fiber = (*running).stack.fiber();
-        fiber.leave_for(&m.g0_fiber);
+        (*running).stack.fiber().leave_for(&m.g0_fiber);
         let mut word = arch::switch(&raw mut (*running).sp, m.g0_sp.get(), 0);
+        let fiber = (*running).stack.fiber();
         if word & POKE != 0 {
             word = visited(&raw mut (*running).sp, fiber, word);
         }
