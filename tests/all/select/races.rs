@@ -4,7 +4,7 @@ use crate::util::*;
 use sixtyone::chan::{self, Receiver, RecvError, Select, Sender};
 use sixtyone::{select, select_biased, spawn, time, yield_now};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Many to many over two channels, each end of which is used by selects and by plain operations.
@@ -271,31 +271,39 @@ fn sets_against_macros() {
     });
 }
 
-/// Runtimes are dropped while their goroutines select, on channels that others use: these go on.
+/// Runtimes are dropped while their goroutines select, on channels that others use: these go on. (Who runs just then goes on
+/// until it blocks, or sees that it is over: it could take what is meant for others.)
 #[test]
 fn runtimes_end_amid_selects() {
     watched(|| {
         for round in 0..30 {
             let ((tx, rx), (other, others)) = (chan::unbuffered(), chan::buffered(1));
-            let doomed = runtime(2);
-            for n in 0..8 {
-                let (tx, rx, other, others) = (tx.clone(), rx.clone(), other.clone(), others.clone());
-                doomed.spawn(move || {
-                    loop {
-                        select! {
-                            send(tx, n) => {},
-                            recv(rx) => {},
-                            send(other, n) => {},
-                            recv(others) => {},
-                            default(Duration::from_micros(50)) => {}
+            let (doomed, over) = (runtime(2), Arc::new(AtomicBool::new(false)));
+            let all: Vec<_> = (0..8)
+                .map(|n| {
+                    let (tx, rx, other, others) = (tx.clone(), rx.clone(), other.clone(), others.clone());
+                    let over = Arc::clone(&over);
+                    doomed.spawn(move || {
+                        while !over.load(Ordering::Relaxed) {
+                            select! {
+                                send(tx, n) => {},
+                                recv(rx) => {},
+                                send(other, n) => {},
+                                recv(others) => {},
+                                default(Duration::from_micros(50)) => {}
+                            }
                         }
-                    }
-                });
-            }
+                    })
+                })
+                .collect();
             if round % 3 > 0 {
                 a_moment();
             }
             drop(doomed);
+            over.store(true, Ordering::Relaxed);
+            for one in all {
+                let _dead_or_done = one.join();
+            }
             let safe = runtime(1);
             let sender = safe.spawn({
                 let tx = tx.clone();
