@@ -14,6 +14,7 @@
 # - the orderings of `Ticket::claim`: `take`, which comes after it, acquires, too; whoever touches the waiter before that
 #   holds its queue's lock; and whoever wins says so through a queue or a sleeper, which releases.
 # - the acquire in `RawMutex::unlock_contended`: it takes minutes, LOOM_MAX_PREEMPTIONS=2 ci/loom.sh timed::nobody.
+# - the limit in `RawRwLock::let_others_in` that is void when the writer has given up between two holds: too many states.
 # - what becomes of a bell that its future has left to a holder: in a model each is lent once. `tests/all/future/cancel.rs` sees it.
 # - the swap of `RawLock`: models use a compare-exchange in its place, see `prim`.
 set -euo pipefail

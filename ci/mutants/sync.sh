@@ -125,31 +125,69 @@ mutant rwlock-read-not-release src/sync/raw_rwlock.rs rwlock::a_writer_and \
     'self.state.fetch_sub(READER, Ordering::Release)' \
     'self.state.fetch_sub(READER, Ordering::Relaxed)'
 mutant rwlock-write-not-release src/sync/raw_rwlock.rs rwlock::a_writer_and \
-    'self.state.compare_exchange(WRITER, 0, Ordering::Release, Ordering::Relaxed)' \
-    'self.state.compare_exchange(WRITER, 0, Ordering::Relaxed, Ordering::Relaxed)'
+    'self.state.compare_exchange(ALONE, 0, Ordering::Release, Ordering::Relaxed)' \
+    'self.state.compare_exchange(ALONE, 0, Ordering::Relaxed, Ordering::Relaxed)'
+mutant rwlock-write-not-acquire src/sync/raw_rwlock.rs rwlock::t \
+    'self.state.compare_exchange(0, ALONE, Ordering::Acquire, Ordering::Relaxed)' \
+    'self.state.compare_exchange(0, ALONE, Ordering::Relaxed, Ordering::Relaxed)'
 mutant rwlock-let-in-not-release src/sync/raw_rwlock.rs rwlock::a \
-    'self.state.fetch_and(!gone, Ordering::Release)' \
-    'self.state.fetch_and(!gone, Ordering::Relaxed)'
+    'self.state.fetch_and(!BARRED, Ordering::Release)' \
+    'self.state.fetch_and(!BARRED, Ordering::Relaxed)'
+mutant rwlock-last-reader-not-acquire src/sync/raw_rwlock.rs rwlock::a \
+    'let state = self.state.load(Ordering::Acquire);' \
+    'let state = self.state.load(Ordering::Relaxed);'
+mutant rwlock-door-not-acquire src/sync/raw_rwlock.rs rwlock::a \
+    'self.state.fetch_or(BARRED | WAITS, Ordering::Acquire)' \
+    'self.state.fetch_or(BARRED | WAITS, Ordering::Relaxed)'
 mutant rwlock-queues-unseen src/sync/raw_rwlock.rs rwlock::a_writer_and \
-    '(state & WRITER != 0).then_some(state | QUEUED)' \
-    '(state & WRITER != 0).then_some(state)'
+    '(state & BARRED != 0).then_some(state | QUEUED)' \
+    '(state & BARRED != 0).then_some(state)'
 mutant rwlock-queues-beside-a-free-one src/sync/raw_rwlock.rs rwlock::a_writer_and \
-    '(state & WRITER != 0).then_some(state | QUEUED)' \
+    '(state & BARRED != 0).then_some(state | QUEUED)' \
     'Some(state | QUEUED)'
-mutant rwlock-writer-without-second-look src/sync/raw_rwlock.rs rwlock::a \
-    'if self.state.load(Ordering::Acquire) < READER {' \
-    'if false {'
+mutant rwlock-looks-before-it-bars src/sync/raw_rwlock.rs rwlock::a \
+    'let before = self.state.fetch_or(BARRED | WAITS, Ordering::Acquire);' \
+    'let before = self.state.load(Ordering::Acquire);
+        self.state.fetch_or(BARRED | WAITS, Ordering::Acquire);'
+mutant rwlock-enters-beside-a-writer src/sync/raw_rwlock.rs rwlock::a \
+    'if before < READER && before & WRITING == 0 {' \
+    'if before < READER {'
 mutant rwlock-late-reader-wakes src/sync/raw_rwlock.rs rwlock::a_late \
-    'if self.state.load(Ordering::Relaxed) >= READER {' \
-    'if false {'
+    'if state < READER && state & WRITING == 0 {' \
+    'if state & WRITING == 0 {'
+mutant rwlock-early-reader-wakes src/sync/raw_rwlock.rs rwlock:: \
+    'if state < READER && state & WRITING == 0 {' \
+    'if state < READER {'
 mutant rwlock-let-in-uncounted src/sync/raw_rwlock.rs rwlock::a \
     'self.state.fetch_add(n * READER, Ordering::Relaxed);' \
     ''
-mutant rwlock-gives-up-and-stays src/sync/raw_rwlock.rs rwlock::a_writer_g \
-    'self.unlock_write();
-        false' \
-    'false'
-mutant rwlock-writer-timeout-not-unlinked src/sync/raw_rwlock.rs rwlock::a_writer_g \
+mutant rwlock-lets-all-in-beside-the-door src/sync/raw_rwlock.rs rwlock:: \
+    'if !waits {
+                // ORDER' \
+    'if true {
+                // ORDER'
+mutant rwlock-forgets-who-came-late src/sync/raw_rwlock.rs rwlock:: \
+    'let stay = waits && !queue.readers.is_empty();' \
+    'let stay = false;'
+mutant rwlock-waits-for-who-gave-up src/sync/raw_rwlock.rs rwlock::a_reader_g \
+    'let stay = waits && !queue.readers.is_empty();' \
+    'let stay = !queue.readers.is_empty();'
+mutant rwlock-writing-until-the-first-is-in src/sync/raw_rwlock.rs rwlock:: \
+    'if n < READY_BATCH {' \
+    'if true {'
+mutant rwlock-forgets-the-door src/sync/raw_rwlock.rs rwlock:: \
+    'if waits && before < READER {' \
+    'if false {'
+mutant rwlock-gives-up-and-stays src/sync/raw_rwlock.rs rwlock::a_writer_ \
+    'self.leave_door();
+            }' \
+    '}'
+mutant rwlock-gives-up-for-the-one-inside src/sync/raw_rwlock.rs rwlock::a_writer_ \
+    'if state & WRITING != 0 {
+            return;' \
+    'if false {
+            return;'
+mutant rwlock-writer-timeout-not-unlinked src/sync/raw_rwlock.rs rwlock::a_writer_ \
     'unsafe { self.queue.lock().writer.unlink(NonNull::from(&node)) };' \
     ''
 mutant rwlock-reader-timeout-not-unlinked src/sync/raw_rwlock.rs rwlock::a_reader_g \

@@ -2,7 +2,7 @@
 
 use super::model;
 use crate::prim::clock;
-use crate::sync::{RwLock, RwLockWriteGuard};
+use crate::sync::RwLock;
 use loom::thread;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,14 +75,25 @@ fn a_reader_among_two_writers() {
     });
 }
 
-/// The last reader of a round is late: its writer has gone, another waits for other readers. (With a limit, which
-/// does not come, a writer waits without looking again first; in a model the look would give the reader the time to leave.)
+/// Of two readers that are let in, one may have left before the other is in; a writer is at the door.
+#[test]
+fn a_writer_waits_as_readers_are_let_in() {
+    model(1, || {
+        let lock = Shared::default();
+        let inside = lock.write();
+        let others = [reads(&lock), reads(&lock), writes(&lock)];
+        thread::yield_now();
+        drop(inside);
+        check(&lock, others, 0);
+    });
+}
+
+/// The last reader is late: the writer that it left to has given up, another waits for another reader. (With a limit, though it may
+/// not come, a writer waits without looking again first; in a model the look would give the reader the time to leave.)
 #[test]
 fn a_late_last_reader() {
-    fn patient(lock: &Shared) -> RwLockWriteGuard<'_, u32> {
-        lock.write_timeout(Duration::MAX).expect("no limit")
-    }
     model(2, || {
+        clock::every_look_adds(1);
         let lock = Shared::default();
         let other = thread::spawn({
             let lock = Arc::clone(&lock);
@@ -93,19 +104,22 @@ fn a_late_last_reader() {
             }
         });
         thread::yield_now();
-        *patient(&lock) += 1;
+        let mine = lock.write_timeout(soon()).map_or(0, |mut n| {
+            *n += 1;
+            1
+        });
         let inside = lock.read();
         let writer = thread::spawn({
             let lock = Arc::clone(&lock);
             move || {
-                *patient(&lock) += 1;
+                *lock.write_timeout(Duration::MAX).expect("no limit") += 1;
                 1
             }
         });
         thread::yield_now();
-        assert_eq!(*inside, 1);
+        assert_eq!(*inside, mine);
         drop(inside);
-        check(&lock, [other, writer], 1);
+        check(&lock, [other, writer], mine);
     });
 }
 
@@ -165,6 +179,38 @@ fn a_writer_that_gives_up_lets_readers_in() {
         drop(inside);
         hurried.join().unwrap();
         drop(lock.try_write().expect("at rest it is free"));
+    });
+}
+
+/// It gives up on a writer that is inside, or lets readers in, of which one comes after the first has been let in.
+#[test]
+fn a_writer_that_gives_up_on_another() {
+    model(1, || {
+        clock::every_look_adds(1);
+        let lock = Shared::default();
+        let mut inside = lock.write();
+        let hurried = thread::spawn({
+            let lock = Arc::clone(&lock);
+            move || {
+                lock.write_timeout(Duration::from_millis(1)).map_or(0, |mut n| {
+                    *n += 1;
+                    1
+                })
+            }
+        });
+        let reader = reads(&lock);
+        let late = thread::spawn({
+            let lock = Arc::clone(&lock);
+            move || {
+                thread::yield_now();
+                assert!(*lock.read() < 9);
+                0
+            }
+        });
+        thread::yield_now();
+        *inside += 1;
+        drop(inside);
+        check(&lock, [hurried, reader, late], 1);
     });
 }
 

@@ -33,7 +33,7 @@ use crate::g::ticket::{Ticket, Wake};
 use crate::g::waiter::Who;
 use crate::g::waitq::WaitQueue;
 use crate::g::{Gp, Heir, WaitReason};
-use crate::prim::RawLock;
+use crate::prim::{REAL, RawLock};
 use crate::sys::clock::{Coarse, Deadline};
 use crate::sys::tls;
 use std::ptr::NonNull;
@@ -438,8 +438,8 @@ pub(crate) fn ready_all(mut next: impl FnMut(&mut [Option<Who>; READY_BATCH]) ->
     }
 }
 
-/// Waiters won under one hold of a queue's lock.
-pub(crate) const READY_BATCH: usize = 32;
+/// Waiters won under one hold of a queue's lock. (In a model each has one of its own.)
+pub(crate) const READY_BATCH: usize = if REAL { 32 } else { 1 };
 
 /// Fills a batch of [`ready_all`] from a queue.
 pub(crate) fn claim_batch(queue: &mut WaitQueue, why: Wake, batch: &mut [Option<Who>]) -> usize {

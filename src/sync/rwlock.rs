@@ -29,6 +29,7 @@ use std::time::Duration;
 /// assert_eq!(*CONFIG.read(), 2);
 /// # });
 /// ```
+#[repr(C)]
 pub struct RwLock<T> {
     raw: RawRwLock,
     value: RaceCell<T>,

@@ -174,6 +174,48 @@ fn nobody_starves() {
     });
 }
 
+/// More readers wait at once than are let in under one hold of the lock's queue, and come back while others are still let in; beside
+/// them a writer that waits, and one that gives up. Nobody is kept out, nobody forgotten.
+#[test]
+fn crowds_of_readers() {
+    over_procs(|_| {
+        let (lock, stop) = (Arc::new(RwLock::new(0)), Arc::new(AtomicBool::new(false)));
+        let readers: Vec<_> = (0..100)
+            .map(|_| {
+                let (lock, stop) = (Arc::clone(&lock), Arc::clone(&stop));
+                spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        assert!(*lock.read() < 1_000_000);
+                        yield_now();
+                    }
+                })
+            })
+            .collect();
+        let hurried = spawn({
+            let (lock, stop) = (Arc::clone(&lock), Arc::clone(&stop));
+            move || {
+                let mut micros = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    micros = (micros + 7) % 60;
+                    if let Some(mut n) = lock.write_timeout(Duration::from_micros(micros)) {
+                        *n += 1;
+                        yield_now();
+                    }
+                }
+            }
+        });
+        for _ in 0..200 {
+            let mut n = lock.write();
+            // Meanwhile all others come, and queue.
+            (0..4).for_each(|_| yield_now());
+            *n += 1;
+        }
+        stop.store(true, Ordering::Relaxed);
+        readers.into_iter().chain([hurried]).for_each(|one| one.join().unwrap());
+        assert!(*lock.read() >= 200);
+    });
+}
+
 #[test]
 fn goroutines_and_threads_mixed() {
     over_runtimes(|rt| {
