@@ -58,7 +58,7 @@ struct Args {
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2])]
     procs: Vec<usize>,
     /// Runtimes. `threads` are plain ones of the OS, with std's locks and crossbeam's channels; they do `cpu_hog`, selects,
-    /// `rwlock` and `condvar`
+    /// `rwlock` and `condvar`; and echo, by one thread in a loop over epoll: what is left of it without any runtime
     #[arg(
         long,
         value_delimiter = ',',

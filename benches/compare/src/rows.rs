@@ -36,7 +36,7 @@ const MAY_ALIVE: usize = 30_000;
 const ANY: usize = usize::MAX;
 const NONE: usize = 0;
 
-/// What plain threads do beside the hogs.
+/// What plain threads do beside the hogs and echo.
 const OF_THREADS: [&str; 6] = ["select2", "select8", "select2_ready", "select2_wait", "rwlock", "condvar"];
 
 #[rustfmt::skip]
@@ -108,7 +108,7 @@ impl Row {
     pub fn can(&self, rt: &str) -> bool {
         match rt {
             "may" => self.n <= self.may_can,
-            "threads" => self.kind == Kind::Hog || OF_THREADS.contains(&self.name),
+            "threads" => matches!(self.kind, Kind::Hog | Kind::Echo) || OF_THREADS.contains(&self.name),
             "base" => !self.kind.is_server(),
             _ => true,
         }

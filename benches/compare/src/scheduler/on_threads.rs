@@ -4,10 +4,14 @@
 
 use crate::work::*;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
+use mio::event::Events;
+use mio::net::TcpStream;
+use mio::{Interest, Poll, Token};
 use std::hint::black_box;
+use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, RwLock, mpsc};
-use std::thread;
+use std::{net, thread};
 
 /// Where each step waits for another thread, so much of the work is enough.
 const PART: usize = 30;
@@ -21,6 +25,9 @@ pub fn run(bench: &str, n: usize, procs: usize) -> Option<Outcome> {
         "select2_ready" => select2_ready(n),
         "select2_wait" => select2_wait(n / PART),
         "cpu_hog" => cpu_hog(n, procs),
+        "echo1" => echo(1, n),
+        "echo64" => echo(64, n),
+        "echo1000" => echo(1000, n),
         _ => return None,
     })
 }
@@ -164,4 +171,55 @@ fn cpu_hog(n: usize, procs: usize) -> Outcome {
         stop.store(true, Ordering::Relaxed);
         hog_outcome(d, ticker.join().unwrap())
     })
+}
+
+/// Both ends of all connections, one thread, and no runtime: who has a message is served in the order in which epoll says so. The two
+/// reads and two writes of a round trip, and a share of an `epoll_wait`, are what any runtime does, too.
+fn echo(conns: usize, n: usize) -> Outcome {
+    let mut poll = Poll::new().unwrap();
+    let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    // A client at each even place, its server behind it.
+    let mut ends = Vec::new();
+    for _ in 0..conns {
+        let client = net::TcpStream::connect(at).unwrap();
+        for end in [client, listener.accept().unwrap().0] {
+            end.set_nodelay(true).unwrap();
+            end.set_nonblocking(true).unwrap();
+            let mut end = TcpStream::from_std(end);
+            poll.registry().register(&mut end, Token(ends.len()), Interest::READABLE).unwrap();
+            ends.push(end);
+        }
+    }
+    let (each, mut message) = (n / conns, [0u8; 64]);
+    let mut latencies = Vec::with_capacity(conns * each);
+    let mut events = Events::with_capacity(128);
+    let t = Instant::now();
+    let mut sent = vec![t; conns];
+    let mut left = vec![each; conns];
+    for client in ends.iter_mut().step_by(2) {
+        client.write_all(&message).unwrap();
+    }
+    while latencies.len() < conns * each {
+        poll.poll(&mut events, None).unwrap();
+        for event in &events {
+            let place = event.token().0;
+            match ends[place].read(&mut message) {
+                Ok(64) => {}
+                Err(e) if e.kind() == ErrorKind::WouldBlock => continue,
+                other => panic!("not a message: {other:?}"),
+            }
+            if place.is_multiple_of(2) {
+                let (client, now) = (place / 2, Instant::now());
+                latencies.push((now - sent[client]).as_nanos() as u64);
+                left[client] -= 1;
+                if left[client] == 0 {
+                    continue;
+                }
+                sent[client] = now;
+            }
+            ends[place].write_all(&message).unwrap();
+        }
+    }
+    echo_outcome(t.elapsed(), conns, latencies)
 }
