@@ -61,11 +61,14 @@ impl Bounds {
         self.lifted.load(Ordering::Acquire)
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+    /// A guard comes, of this context: its number.
+    fn add(&self, context: &Context) -> u64 {
         let mut state = self.state.lock();
-        let result = change(&mut state);
+        state.guards += 1;
+        let number = state.guards;
+        state.contexts.push((number, context.clone()));
         state.bind();
-        result
+        number
     }
 
     /// The guard of this number goes, of this context.
@@ -115,7 +118,7 @@ fn end_of(context: &Context) -> Deadline {
 
 impl Watcher for Bounds {
     fn canceled(&self) {
-        self.change(|_| {});
+        self.state.lock().bind();
     }
 }
 
@@ -175,11 +178,7 @@ impl<'a, S> ContextGuard<'a, S> {
         let watcher: Weak<Bounds> = Arc::downgrade(bounds);
         // Before the look at the context: a cancel comes before that, or tells us.
         let watch = context.watch(watcher);
-        let number = bounds.change(|state| {
-            state.guards += 1;
-            state.contexts.push((state.guards, context.clone()));
-            state.guards
-        });
+        let number = bounds.add(context);
         ContextGuard { socket, bounds, context: context.clone(), number, watch }
     }
 }

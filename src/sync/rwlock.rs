@@ -68,7 +68,7 @@ impl<T> RwLock<T> {
         self.raw.try_read().then(|| RwLockReadGuard { lock: self, not_send: PhantomData })
     }
 
-    /// Locks for writing, if nobody has the lock or waits to write.
+    /// Locks for writing, if nobody has the lock or is next to write.
     ///
     /// ```
     /// let mut lock = sixtyone::sync::RwLock::new(60);

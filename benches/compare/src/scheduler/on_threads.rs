@@ -1,5 +1,5 @@
 //! Plain threads of the OS with std's locks and crossbeam's channels, in what they can be compared in. They have all cores,
-//! however many Ps the others have.
+//! however many Ps the others have. Echo is one thread's, in a loop over epoll (mio).
 #![expect(clippy::disallowed_types, reason = "plain threads have std's locks")]
 
 use crate::work::*;
