@@ -98,14 +98,29 @@ mutant lrq-take-by-store src/runq/local.rs runq \
     'self.head.store(head + 1, Ordering::Release);
             let moved = Ok::<u64, u64>(head);'
 mutant grq-push-after-close src/runq/global.rs drop \
-    'if inner.closed {
+    'if arrivals.closed {
             return Err(item);
         }' \
     ''
 mutant grq-length-forgotten src/runq/global.rs idle::a_spinner_gives_up_as \
-    'inner.list.push_back(item);
-        self.len.store(inner.list.len(), Ordering::Relaxed);' \
-    'inner.list.push_back(item);'
+    'arrivals.list.push_back(item);
+        self.arrived.store(arrivals.list.len(), Ordering::Relaxed);' \
+    'arrivals.list.push_back(item);'
+mutant grq-moved-out-of-sight src/runq/global.rs runq::arrivals \
+    'queue.append(&mut arrivals.list);
+            self.queued.store(queue.len(), Ordering::Relaxed);
+            // ORDER: pairs with `len`.
+            self.arrived.store(0, Ordering::Release);' \
+    'queue.append(&mut arrivals.list);
+            self.arrived.store(0, Ordering::Release);
+            self.queued.store(queue.len(), Ordering::Relaxed);'
+mutant grq-move-not-release src/runq/global.rs runq::arrivals \
+    'self.arrived.store(0, Ordering::Release);' \
+    'self.arrived.store(0, Ordering::Relaxed);'
+mutant grq-arrivals-left-behind src/runq/global.rs drop \
+    'arrivals.closed = true;
+        queue.append(&mut arrivals.list);' \
+    'arrivals.closed = true;'
 
 # Park and ready.
 mutant arm-not-release src/g/ticket.rs park::a_timer \

@@ -59,6 +59,14 @@ impl GList {
         Some(gp)
     }
 
+    /// The first will be taken soon, perhaps from another core's cache.
+    #[inline]
+    pub(crate) fn fetch_front(&self) {
+        if let Some(gp) = self.head {
+            gp.fetch();
+        }
+    }
+
     /// Moves all of `other` behind this list's Gs.
     pub(crate) fn append(&mut self, other: &mut GList) {
         let Some(head) = other.head else { return };
@@ -82,6 +90,8 @@ impl GList {
         for _ in 1..n {
             // SAFETY: one owner: it is in our list, and has `len - n` others behind it.
             tail = unsafe { (*tail.link()).expect("shorter than its length") };
+            // They run soon. (spawn_burst: 1.1 times as long without.)
+            tail.fetch_rest();
         }
         // SAFETY: one owner: it is in our list.
         self.head = unsafe { (*tail.link()).take() };

@@ -238,13 +238,25 @@ impl Gp {
         &self.g().status
     }
 
+    /// Has the slot's first line fetched, where the link is, and the second.
+    #[inline(always)]
+    pub(crate) fn fetch(&self) {
+        prefetch(self.0.as_ptr().cast());
+        self.fetch_rest();
+    }
+
+    /// Likewise the second, which `ready`, `execute` and a closure's first run look at.
+    #[inline(always)]
+    pub(crate) fn fetch_rest(&self) {
+        prefetch((&raw const self.g().rt).cast());
+    }
+
     /// Tries to win the right to wake the wait `epoch`, as [`Ticket::claim`]. If it was won from somebody's hands who was poking
     /// it, that is marked at `rt`, where `ready` looks anyway: a test of the ticket there costs 1.4 ns each time.
     #[inline(always)]
     #[must_use]
     pub(crate) fn claim(&self, epoch: Epoch, why: Wake) -> bool {
-        // The other line of the slot, which `ready` and `execute` look at.
-        prefetch((&raw const self.g().rt).cast());
+        self.fetch_rest();
         self.ticket().claim_and(epoch, why, || self.mark_poked())
     }
 

@@ -27,6 +27,12 @@ static SLAB: parking_lot::Mutex<Slab> =
     parking_lot::Mutex::new(Slab { free: GList::new(), chunks: Vec::new(), carved: CHUNK });
 
 impl Slab {
+    fn take(&mut self) -> io::Result<Gp> {
+        let Some(gp) = self.free.pop_front() else { return self.carve() };
+        self.free.fetch_front();
+        Ok(gp)
+    }
+
     fn carve(&mut self) -> io::Result<Gp> {
         if self.carved == CHUNK {
             self.chunks.push(mem::reserve(CHUNK * size_of::<G>())?.cast());
@@ -40,20 +46,16 @@ impl Slab {
     }
 }
 
+/// A free slot; the error says why there is none.
+pub(crate) fn take_one() -> io::Result<Gp> {
+    SLAB.lock().take()
+}
+
 /// Moves up to `n` free slots into `into`; at least one, else the error says why not.
 pub(crate) fn take(into: &mut Vec<Gp>, n: usize) -> io::Result<()> {
     let mut slab = SLAB.lock();
-    for i in 0..n {
-        let gp = match slab.free.pop_front() {
-            Some(gp) => gp,
-            None => match slab.carve() {
-                Ok(gp) => gp,
-                Err(_) if i > 0 => break,
-                Err(e) => return Err(e),
-            },
-        };
-        into.push(gp);
-    }
+    into.push(slab.take()?);
+    into.extend((1..n).map_while(|_| slab.take().ok()));
     Ok(())
 }
 

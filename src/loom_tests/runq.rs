@@ -1,8 +1,10 @@
-//! The LRQ, with four places, and the `next` slot: [`crate::runq::local`].
+//! The LRQ, with four places, and the `next` slot: [`crate::runq::local`]. What is seen of the GRQ: [`crate::runq::global`].
 
-use super::model;
+use super::idle::Queue;
+use super::{beside, model};
 use crate::g::Gp;
 use crate::prim::RaceCell;
+use crate::runq::global::Global;
 use crate::runq::local::{Local, Next};
 use crate::sched::own::{Hold, Taking};
 use loom::thread;
@@ -186,5 +188,19 @@ fn next_is_had_by_one() {
         got.extend(thief.join().unwrap());
         each_once(got, 2);
         assert!(next.is_empty());
+    });
+}
+
+/// Two have arrived and one is taken: who looks meanwhile, perhaps before it goes to sleep, sees the other all the while.
+#[test]
+fn arrivals_stay_in_sight() {
+    model(3, || {
+        let grq = Arc::new(Global::<Queue<usize>>::new());
+        [1, 2].into_iter().for_each(|n| grq.push(n).unwrap());
+        let taker = beside(&grq, |grq| grq.pop());
+        let looker = beside(&grq, |grq| grq.len());
+        assert!(looker.join().unwrap() > 0);
+        assert_eq!(taker.join().unwrap(), Some(1));
+        assert_eq!(grq.len(), 1);
     });
 }

@@ -30,8 +30,10 @@ pub(crate) enum Rank {
     Idle = 2,
     /// The global run queue.
     Global = 3,
+    /// What has arrived there.
+    Arrivals = 4,
     /// Pools of [`Pool`](super::Pool) objects; a task's waker.
-    Pool = 4,
+    Pool = 5,
 }
 
 /// Pauses before a waiter of a [`RawLock`] yields its thread, and at most between two looks. Every look takes the cache line

@@ -226,7 +226,7 @@ fn from_global(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
     if rt.grq.len() == 0 {
         return None;
     }
-    // Not the half queue that Go takes: each G is a miss under the lock, for which who spawns from afar waits (spawn_burst, 1 P: 0.95).
+    // Not the half queue that Go takes: each G is a miss under the lock (spawn_burst, 2 Ps: 0.95).
     let mut batch = rt.grq.pop_batch(rt.ps.active(), CAPACITY / 4);
     p.stats.grq_taken.add(batch.len() as u64);
     let first = batch.pop_front()?;

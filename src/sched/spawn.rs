@@ -105,10 +105,9 @@ fn take_slot(rt: &Arc<Shared>) -> io::Result<(Gp, u64)> {
 /// For who has no P of that runtime.
 #[cold]
 fn take_slot_from_afar(rt: &Shared) -> io::Result<(Gp, u64)> {
-    let mut one = Vec::with_capacity(1);
-    slab::take(&mut one, 1)?;
+    let gp = slab::take_one()?;
     rt.stats.spawned.add_shared(1);
-    Ok((one.remove(0), fresh_id()))
+    Ok((gp, fresh_id()))
 }
 
 /// The panic of a spawn that has no way to return an error.
