@@ -10,6 +10,22 @@ mutant closed-not-seen src/chan/core.rs chan::a_close_races \
             return Sent::Closed;' \
     'if state.closed && self.cap > 9 {
             return Sent::Closed;'
+mutant closed-not-seen-by-the-buffer src/chan/core.rs chan \
+    'self.has_room(cap) && !self.closed' \
+    'self.has_room(cap)'
+mutant buffered-past-who-waits src/chan/core.rs chan \
+    'self.receivers.is_empty() && self.has_room(cap)' \
+    'self.has_room(cap)'
+mutant unbuffered-past-who-waits src/chan/core.rs chan \
+    'self.senders.is_empty() && self.offers.is_empty()
+' \
+    'self.offers.is_empty()
+'
+mutant unbuffered-past-the-offers src/chan/core.rs select \
+    'self.senders.is_empty() && self.offers.is_empty()
+' \
+    'self.senders.is_empty()
+'
 mutant unlocked-before-queued src/chan/core.rs chan::unbuffered \
     'let who = node.as_ref().who;
             queue(&mut state).keep(node);' \

@@ -91,13 +91,25 @@ pub(super) enum Put {
 }
 
 impl<T> State<T> {
+    /// Whether a value goes into the buffer, and that is all.
+    #[inline(always)]
+    fn only_takes(&self, cap: usize) -> bool {
+        self.receivers.is_empty() && self.has_room(cap) && !self.closed
+    }
+
+    /// Whether a value that is taken from the buffer concerns nobody else.
+    #[inline(always)]
+    fn only_gives(&self) -> bool {
+        self.senders.is_empty() && self.offers.is_empty()
+    }
+
     /// Moves the next value to `slot`, if there is one. Says whom to ready when the lock is released.
     ///
     /// Values are moved from place to place, not through results: they may be large, and stacks are small.
     #[inline(always)]
     pub(super) fn take(&mut self, slot: &mut MaybeUninit<T>, cap: usize) -> Option<Option<Who>> {
         let buffered = self.buf.pop_front().map(|value| slot.write(value)).is_some();
-        if self.senders.is_empty() && self.offers.is_empty() {
+        if self.only_gives() {
             return buffered.then_some(None);
         }
         if buffered && !self.has_room(cap) {
@@ -187,10 +199,21 @@ impl<T> Chan<T> {
     }
 
     pub(super) fn send(&self, value: T) -> Result<(), SendError<T>> {
+        let mut state = self.state.lock();
+        if state.only_takes(self.cap) {
+            state.buf.push_back(value);
+            return Ok(());
+        }
+        self.send_to_waiter(state, value)
+    }
+
+    /// Not inlined: it needs a frame and all registers, which would have to be saved for the buffer's sake, too. So in `recv`.
+    #[inline(never)]
+    fn send_to_waiter(&self, state: Held<'_, T>, value: T) -> Result<(), SendError<T>> {
         let mut slot = MaybeUninit::new(value);
         // SAFETY: the slot is full, until it is said that the value is gone. So in all that follow.
         unsafe {
-            let state = match self.send_now(&slot) {
+            let state = match self.send_under(state, &slot) {
                 Sent::Done => return Ok(()),
                 Sent::Closed => return Err(SendError(slot.assume_init())),
                 Sent::Full(state) => state,
@@ -259,7 +282,14 @@ impl<T> Chan<T> {
     /// The slot is full. If it is done, it is empty afterwards.
     #[inline(always)]
     pub(super) unsafe fn send_now(&self, slot: &MaybeUninit<T>) -> Sent<'_, T> {
-        let mut state = self.state.lock();
+        // SAFETY: the caller vouches.
+        unsafe { self.send_under(self.state.lock(), slot) }
+    }
+
+    /// # Safety
+    /// As `send_now`.
+    #[inline(always)]
+    unsafe fn send_under<'a>(&self, mut state: Held<'a, T>, slot: &MaybeUninit<T>) -> Sent<'a, T> {
         if state.closed {
             return Sent::Closed;
         }
@@ -276,8 +306,19 @@ impl<T> Chan<T> {
     }
 
     pub(super) fn recv(&self) -> Result<T, RecvError> {
+        let mut state = self.state.lock();
+        if state.only_gives()
+            && let Some(value) = state.buf.pop_front()
+        {
+            return Ok(value);
+        }
+        self.recv_from_waiter(state)
+    }
+
+    #[inline(never)]
+    fn recv_from_waiter(&self, state: Held<'_, T>) -> Result<T, RecvError> {
         let mut slot = MaybeUninit::uninit();
-        let state = match self.recv_in_turn(&mut slot) {
+        let state = match self.recv_in_turn(state, &mut slot) {
             // SAFETY: it is in the slot. So in all that follow.
             Received::Value => return Ok(unsafe { slot.assume_init() }),
             Received::Closed => return Err(RecvError),
@@ -372,8 +413,7 @@ impl<T> Chan<T> {
 
     /// For who waits as long as it takes: at an offer's turn, though a plain sender is there.
     #[inline(always)]
-    fn recv_in_turn(&self, slot: &mut MaybeUninit<T>) -> Received<'_, T> {
-        let mut state = self.state.lock();
+    fn recv_in_turn<'a>(&self, mut state: Held<'a, T>, slot: &mut MaybeUninit<T>) -> Received<'a, T> {
         if state.buf.is_empty()
             && let Some(offer) = state.offers_turn()
         {
