@@ -17,8 +17,8 @@ mutant mutex-contended-forgotten src/sync/raw_mutex.rs mutex \
     'let new = (state | CONTENDED | starving)' \
     'let new = (state | starving)'
 mutant mutex-woken-for-ever src/sync/raw_mutex.rs mutex \
-    'let new = (state | LOCKED) & if awake { !WOKEN } else { !0 };' \
-    'let new = state | LOCKED;'
+    'if awake || state & CONTENDED == 0 { WOKEN }' \
+    'if state & CONTENDED == 0 { WOKEN }'
 mutant mutex-queues-beside-a-free-one src/sync/raw_mutex.rs mutex \
     'if state & (LOCKED | STARVING) == 0 {
                 return None;

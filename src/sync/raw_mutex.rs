@@ -172,7 +172,10 @@ impl RawMutex {
         let mut spins = 0;
         loop {
             if state & (LOCKED | STARVING) == 0 {
-                let new = (state | LOCKED) & if awake { !WOKEN } else { !0 };
+                // Nobody is queued: then who is awake spares nobody a wake, and WOKEN would only keep all of us from the short way
+                // until he has run (a slice later, on one P).
+                let woken = if awake || state & CONTENDED == 0 { WOKEN } else { 0 };
+                let new = (state | LOCKED) & !woken;
                 // ORDER: pairs with the release in `unlock`.
                 match self.state.compare_exchange(state, new, Ordering::Acquire, Ordering::Relaxed) {
                     Ok(_) => return true,
