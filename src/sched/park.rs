@@ -326,11 +326,12 @@ pub fn yield_now() {
     if !may_move(m) {
         return std::thread::yield_now();
     }
+    let rt = &*m.rt;
     let alone = m.peek().is_some_and(|p| p.next.is_empty() && !p.has_queued() && !timers_due(p))
-        && m.rt.grq.len() == 0
-        && m.rt.net.poller().is_none()
+        && rt.grq.len() == 0
+        && rt.net.poller().is_none()
         && !m.migrates
-        && !m.rt.closing();
+        && !rt.closing();
     if !alone {
         to_the_tail(gp);
     }
