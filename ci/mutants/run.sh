@@ -104,19 +104,19 @@ mutant grq-push-after-close src/runq/global.rs drop \
     ''
 mutant grq-length-forgotten src/runq/global.rs idle::a_spinner_gives_up_as \
     'arrivals.list.push_back(item);
-        self.arrived.store(arrivals.list.len(), Ordering::Relaxed);' \
+        self.arrivals.len.store(arrivals.list.len(), Ordering::Relaxed);' \
     'arrivals.list.push_back(item);'
 mutant grq-moved-out-of-sight src/runq/global.rs runq::arrivals \
     'queue.append(&mut arrivals.list);
-            self.queued.store(queue.len(), Ordering::Relaxed);
+            self.queue.len.store(queue.len(), Ordering::Relaxed);
             // ORDER: pairs with `len`.
-            self.arrived.store(0, Ordering::Release);' \
+            self.arrivals.len.store(0, Ordering::Release);' \
     'queue.append(&mut arrivals.list);
-            self.arrived.store(0, Ordering::Release);
-            self.queued.store(queue.len(), Ordering::Relaxed);'
+            self.arrivals.len.store(0, Ordering::Release);
+            self.queue.len.store(queue.len(), Ordering::Relaxed);'
 mutant grq-move-not-release src/runq/global.rs runq::arrivals \
-    'self.arrived.store(0, Ordering::Release);' \
-    'self.arrived.store(0, Ordering::Relaxed);'
+    'self.arrivals.len.store(0, Ordering::Release);' \
+    'self.arrivals.len.store(0, Ordering::Relaxed);'
 mutant grq-arrivals-left-behind src/runq/global.rs drop \
     'arrivals.closed = true;
         queue.append(&mut arrivals.list);' \

@@ -23,8 +23,8 @@ mutant mutex-queues-beside-a-free-one src/sync/raw_mutex.rs mutex \
     'if state & (LOCKED | STARVING) == 0 {
                 return None;
             }
-            let starving' \
-    'let starving'
+            let new = (state | CONTENDED' \
+    'let new = (state | CONTENDED'
 mutant mutex-handed-over-and-freed src/sync/raw_mutex.rs mutex \
     'if node.is_some() && hand_over {' \
     'if false {'

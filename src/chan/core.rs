@@ -91,13 +91,13 @@ pub(super) enum Put {
 }
 
 impl<T> State<T> {
-    /// Whether a value goes into the buffer, and that is all.
+    /// If so, a value goes into the buffer, and that is all.
     #[inline(always)]
     fn only_takes(&self, cap: usize) -> bool {
         self.receivers.is_empty() && self.has_room(cap) && !self.closed
     }
 
-    /// Whether a value that is taken from the buffer concerns nobody else.
+    /// If so, a value that is taken from the buffer concerns nobody else.
     #[inline(always)]
     fn only_gives(&self) -> bool {
         self.senders.is_empty() && self.offers.is_empty()
@@ -232,7 +232,7 @@ impl<T> Chan<T> {
         limit: impl FnOnce() -> Deadline,
     ) -> Result<(), SendTimeoutError<T>> {
         let mut slot = MaybeUninit::new(value);
-        // SAFETY: as in `send`.
+        // SAFETY: as in `send_to_waiter`.
         unsafe {
             let state = match self.send_now(&slot) {
                 Sent::Done => return Ok(()),
@@ -266,7 +266,7 @@ impl<T> Chan<T> {
 
     pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         let slot = MaybeUninit::new(value);
-        // SAFETY: as in `send`.
+        // SAFETY: as in `send_to_waiter`.
         unsafe {
             let full = match self.send_now(&slot) {
                 Sent::Done => return Ok(()),
@@ -335,7 +335,7 @@ impl<T> Chan<T> {
     pub(super) fn recv_until(&self, limit: impl FnOnce() -> Deadline) -> Result<T, RecvTimeoutError> {
         let mut slot = MaybeUninit::uninit();
         let state = match self.recv_now(&mut slot) {
-            // SAFETY: as in `recv`.
+            // SAFETY: as in `recv_from_waiter`.
             Received::Value => return Ok(unsafe { slot.assume_init() }),
             Received::Closed => return Err(RecvTimeoutError::Closed),
             Received::Empty(state) => state,
@@ -345,7 +345,7 @@ impl<T> Chan<T> {
             return Err(RecvTimeoutError::Timeout);
         }
         match self.wait_to_receive(state, &mut slot, until) {
-            // SAFETY: as in `recv`.
+            // SAFETY: as in `recv_from_waiter`.
             Wake::Handed => Ok(unsafe { slot.assume_init() }),
             Wake::Timeout => Err(RecvTimeoutError::Timeout),
             _ => Err(RecvTimeoutError::Closed),
@@ -404,7 +404,7 @@ impl<T> Chan<T> {
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
         let mut slot = MaybeUninit::uninit();
         match self.recv_now(&mut slot) {
-            // SAFETY: as in `recv`.
+            // SAFETY: as in `recv_from_waiter`.
             Received::Value => Ok(unsafe { slot.assume_init() }),
             Received::Closed => Err(TryRecvError::Closed),
             Received::Empty(_) => Err(TryRecvError::Empty),

@@ -102,6 +102,12 @@ impl WaitQueue {
         }
     }
 
+    #[cfg(all(test, not(sixtyone_loom)))]
+    pub(crate) fn len(&self) -> usize {
+        // SAFETY: nodes in the queue are valid, and ours under the lock.
+        std::iter::successors(self.head, |&node| unsafe { (*links(node)).next }).count()
+    }
+
     #[inline]
     pub(crate) fn head(&self) -> Option<NonNull<Waiter>> {
         self.head

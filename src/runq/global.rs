@@ -9,12 +9,12 @@
 //! fewer stacks and wake on time (sleep_many: p99 of the lateness 3 s in one queue). And it is what goes on while
 //! goroutines that burn CPU wait for their turn (`sched::retake`).
 //!
-//! Who takes walks a batch of Gs that others have written, a miss each; so who pushes does not wait for it. Gs *arrive* in a list
+//! Who takes walks a batch of Gs that others have written, a miss each; so who pushes at the tail does not wait for it. Gs *arrive* in a list
 //! with a lock of its own, and who takes first moves all of that to the tail of the queue, at once. (spawn_burst on 1 P, where the
 //! spawner soon has no P, took 1.09 times as long with one lock.) Who wants both locks takes the queue's first.
 //!
 //! It can be closed, once: from then on a push fails and gives its Gs back, so that a goroutine of a runtime that is
-//! gone is never silently lost. Closing and pushing meet under the lock of the arrivals.
+//! gone is never silently lost. Closing, which takes both locks, and pushing meet under that of the arrivals (of the queue, in front).
 
 #![expect(unsafe_code, reason = "asks Gs that it owns whether they have run")]
 
@@ -99,55 +99,64 @@ struct Arrivals<Q> {
     closed: bool,
 }
 
+/// A list, and a copy of its length, written under the lock, for looks without it.
+#[derive(Debug)]
+struct Counted<T> {
+    list: Lock<T>,
+    len: AtomicUsize,
+}
+
+impl<T> Counted<T> {
+    fn new(rank: Rank, list: T) -> Counted<T> {
+        Counted { list: Lock::new(rank, list), len: AtomicUsize::new(0) }
+    }
+}
+
 /// See the module's head.
 #[derive(Debug)]
 pub(crate) struct Global<Q = Queue> {
-    queue: Lock<Q>,
-    /// A copy of the queue's length, for looks without the lock. Written under it.
-    queued: AtomicUsize,
-    arrivals: CachePadded<Lock<Arrivals<Q>>>,
-    /// Likewise, of the arrivals'.
-    arrived: AtomicUsize,
+    queue: Counted<Q>,
+    /// Apart from what who takes writes.
+    arrivals: CachePadded<Counted<Arrivals<Q>>>,
 }
 
 impl<Q: Fifo> Global<Q> {
     pub(crate) fn new() -> Global<Q> {
         let arrivals = Arrivals { list: Q::default(), closed: false };
         Global {
-            queue: Lock::new(Rank::Global, Q::default()),
-            queued: AtomicUsize::new(0),
-            arrivals: CachePadded::new(Lock::new(Rank::Arrivals, arrivals)),
-            arrived: AtomicUsize::new(0),
+            queue: Counted::new(Rank::Global, Q::default()),
+            arrivals: CachePadded::new(Counted::new(Rank::Arrivals, arrivals)),
         }
     }
 
-    /// A look without the locks. Who goes to sleep on an answer of 0 has a fence between making that known and this.
+    /// A look without the locks: good for a comparison with 0, beside takers and pushes no exact number. Who goes to sleep on an
+    /// answer of 0 has a fence between making that known and this.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        // ORDER: pairs with `take`: who sees that they have left the arrivals sees them in the queue.
-        let arrived = self.arrived.load(Ordering::Acquire);
-        arrived + self.queued.load(Ordering::Relaxed)
+        // ORDER: pairs with `take`: who sees that there are no arrivals sees in the queue those that had arrived.
+        let arrived = self.arrivals.len.load(Ordering::Acquire);
+        arrived + self.queue.len.load(Ordering::Relaxed)
     }
 
     /// At the tail. Err gives the G back: the queue is closed.
     pub(crate) fn push(&self, item: Q::Item) -> Result<(), Q::Item> {
-        let mut arrivals = self.arrivals.lock();
+        let mut arrivals = self.arrivals.list.lock();
         if arrivals.closed {
             return Err(item);
         }
         arrivals.list.push_back(item);
-        self.arrived.store(arrivals.list.len(), Ordering::Relaxed);
+        self.arrivals.len.store(arrivals.list.len(), Ordering::Relaxed);
         Ok(())
     }
 
     /// All of a list, at the tail.
     pub(crate) fn push_all(&self, mut list: Q) -> Result<(), Q> {
-        let mut arrivals = self.arrivals.lock();
+        let mut arrivals = self.arrivals.list.lock();
         if arrivals.closed {
             return Err(list);
         }
         arrivals.list.append(&mut list);
-        self.arrived.store(arrivals.list.len(), Ordering::Relaxed);
+        self.arrivals.len.store(arrivals.list.len(), Ordering::Relaxed);
         Ok(())
     }
 
@@ -164,27 +173,27 @@ impl<Q: Fifo> Global<Q> {
     /// Takes from the queue, behind which all have been put that had arrived.
     #[inline]
     fn take<R>(&self, f: impl FnOnce(&mut Q) -> R) -> R {
-        let mut queue = self.queue.lock();
-        if self.arrived.load(Ordering::Relaxed) > 0 {
-            let mut arrivals = self.arrivals.lock();
+        let mut queue = self.queue.list.lock();
+        if self.arrivals.len.load(Ordering::Relaxed) > 0 {
+            let mut arrivals = self.arrivals.list.lock();
             queue.append(&mut arrivals.list);
-            self.queued.store(queue.len(), Ordering::Relaxed);
+            self.queue.len.store(queue.len(), Ordering::Relaxed);
             // ORDER: pairs with `len`.
-            self.arrived.store(0, Ordering::Release);
+            self.arrivals.len.store(0, Ordering::Release);
         }
         let taken = f(&mut queue);
-        self.queued.store(queue.len(), Ordering::Relaxed);
+        self.queue.len.store(queue.len(), Ordering::Relaxed);
         taken
     }
 
     /// Refuses all further pushes; returns what was left.
     pub(crate) fn close(&self) -> Q {
-        let mut queue = self.queue.lock();
-        let mut arrivals = self.arrivals.lock();
+        let mut queue = self.queue.list.lock();
+        let mut arrivals = self.arrivals.list.lock();
         arrivals.closed = true;
         queue.append(&mut arrivals.list);
-        self.arrived.store(0, Ordering::Relaxed);
-        self.queued.store(0, Ordering::Relaxed);
+        self.arrivals.len.store(0, Ordering::Relaxed);
+        self.queue.len.store(0, Ordering::Relaxed);
         std::mem::take(&mut queue)
     }
 }
@@ -192,12 +201,12 @@ impl<Q: Fifo> Global<Q> {
 impl Global {
     /// In front of all others: a G that was about to run and could not.
     pub(crate) fn push_front(&self, gp: Gp) -> Result<(), Gp> {
-        let mut queue = self.queue.lock();
-        if self.arrivals.lock().closed {
+        let mut queue = self.queue.list.lock();
+        if self.arrivals.list.lock().closed {
             return Err(gp);
         }
         queue.push_front(gp);
-        self.queued.store(queue.len(), Ordering::Relaxed);
+        self.queue.len.store(queue.len(), Ordering::Relaxed);
         Ok(())
     }
 }

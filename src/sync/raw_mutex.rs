@@ -6,12 +6,12 @@
 //! | --- | --- | --- |
 //! | LOCKED | somebody holds the mutex | anyone who sees it and STARVING clear; its holder; who hands it over |
 //! | CONTENDED | somebody is in the queue | under the queue's lock |
-//! | WOKEN | a waiter is awake and will try: `unlock` need not wake one | who wakes it; the woken one; a newcomer that spins |
+//! | WOKEN | a waiter is awake and will try: `unlock` need not wake one | who wakes it; one that is awake; a newcomer that spins, or takes it while nobody is queued |
 //! | STARVING | `unlock` hands over, newcomers queue | under the queue's lock, and the new holder |
 //!
 //! *Normal mode.* `unlock` frees the mutex and wakes the first waiter, which competes with newcomers: they are running
 //! already, and a hand-over would make each of them wait for a switch. A waiter that loses goes back to the *front* of
-//! the queue.
+//! the queue, unless another starves.
 //!
 //! *Starvation mode*, entered by a waiter that loses after more than [`STARVING_AFTER`]: `unlock` hands the mutex to the
 //! first waiter; between clearing LOCKED and setting it again on the waiter's behalf, STARVING keeps all others out. Left when the
@@ -167,13 +167,14 @@ impl RawMutex {
         // Who has something to pass on does not stop for it: who dies there has no heir.
         let mut has_turn = other_heir.is_some();
         let mut since: Option<Instant> = None;
-        // Whether WOKEN is ours: we were woken, or put it there while spinning.
+        // We were woken, or have set WOKEN while spinning. It may be out again, or another's: to put it out wakes one too many at
+        // worst.
         let mut awake = false;
         let mut spins = 0;
         loop {
             if state & (LOCKED | STARVING) == 0 {
-                // Nobody is queued: then who is awake spares nobody a wake, and WOKEN would only keep all of us from the short way
-                // until he has run (a slice later, on one P).
+                // While nobody is queued there is nobody whom WOKEN would spare a wake, and it would keep all of us from the short
+                // way until the one who is awake has run (a slice later, on one P).
                 let woken = if awake || state & CONTENDED == 0 { WOKEN } else { 0 };
                 let new = (state | LOCKED) & !woken;
                 // ORDER: pairs with the release in `unlock`.
@@ -231,32 +232,33 @@ impl RawMutex {
         until: Deadline,
         other_heir: Option<NonNull<Heir>>,
     ) -> Option<Wake> {
-        let waited = since.map(|since| clock::now().duration_since(since));
+        let starves = since.is_some_and(|since| clock::now().duration_since(since) > STARVING_AFTER);
+        let starving = if starves { STARVING } else { 0 };
         let mut queue = self.queue.lock();
-        loop {
+        let in_front = loop {
             let state = self.state.load(Ordering::Relaxed);
             if state & (LOCKED | STARVING) == 0 {
                 return None;
             }
-            let starving = if waited.is_some_and(|waited| waited > STARVING_AFTER) { STARVING } else { 0 };
             let new = (state | CONTENDED | starving) & if awake { !WOKEN } else { !0 };
             // ORDER: the queue's lock orders what follows; the holder sees the bit when it unlocks.
             if self.state.compare_exchange(state, new, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                break;
+                break since.is_some() && (starves || state & STARVING == 0);
             }
-        }
+        };
         let who = me();
         let node = Waiter::new(who, std::ptr::null_mut());
         let object = std::ptr::from_ref(self).cast();
         let heirs = Heirs { first: Heir { act: Self::inherit, of: object }, other: other_heir };
         // SAFETY: the node stays until we are woken, which takes it off the queue, or have taken it off. The lock is held.
         unsafe {
-            if since.is_some() {
-                queue.push_front(NonNull::from(&node));
-            } else {
+            if since.is_none() {
                 *since = Some(clock::now());
                 begins_to_wait();
-                queue.push_back(NonNull::from(&node));
+            }
+            match in_front {
+                true => queue.push_front(NonNull::from(&node)),
+                false => queue.push_back(NonNull::from(&node)),
             }
             let raw = queue.into_raw();
             let heir = NonNull::from(&heirs).cast();
@@ -307,7 +309,7 @@ impl RawMutex {
             if state & STARVING != 0 {
                 break true;
             }
-            // First say that one is awake, so that whoever unlocks next does not wake another.
+            // First say that one is awake, so that whoever unlocks next need not wake another.
             let new = state | WOKEN;
             match self.state.compare_exchange(state, new, Ordering::Relaxed, Ordering::Acquire) {
                 Ok(_) => break false,
@@ -318,7 +320,7 @@ impl RawMutex {
         if node.is_some() && hand_over {
             self.state.fetch_or(LOCKED, Ordering::Relaxed);
         }
-        // Nobody to be won: nobody is awake then, and nobody gets it handed over. There may still be nodes, of who gives up.
+        // Nobody to be won: then nobody was woken, and nobody gets it handed over. There may still be nodes, of who gives up.
         let nobody = match node {
             Some(_) => 0,
             None if hand_over => STARVING,
@@ -347,4 +349,39 @@ pub(super) fn pause_often() {
 /// who is awake will.
 fn must_wake(state: u32) -> bool {
     state & LOCKED == 0 && (state & STARVING != 0 || state & (CONTENDED | WOKEN) == CONTENDED)
+}
+
+#[cfg(all(test, not(sixtyone_loom)))]
+mod tests {
+    use super::*;
+    use parking_lot::Mutex as Log;
+    use std::thread;
+
+    /// Two are awake and lose to the holder: the one that starves first, then the other, which has just come. The other one
+    /// must not get in front, or its turn ends the starvation mode.
+    #[test]
+    fn nobody_gets_in_front_of_one_that_starves() {
+        let (raw, got) = (RawMutex::new(), Log::new(Vec::new()));
+        raw.lock();
+        let loses = |name, waited| {
+            let mut since = Instant::now().checked_sub(waited);
+            let why = raw.queue_up(&mut since, true, Deadline::NEVER, None);
+            got.lock().push((name, why));
+            raw.unlock();
+        };
+        let queued = |n| {
+            while raw.queue.lock().len() < n {
+                thread::yield_now();
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| loses("starves", 1000 * STARVING_AFTER));
+            queued(1);
+            scope.spawn(|| loses("came late", Duration::ZERO));
+            queued(2);
+            raw.unlock();
+        });
+        let handed = Some(Wake::Handed);
+        assert_eq!(*got.lock(), [("starves", handed), ("came late", handed)]);
+    }
 }
