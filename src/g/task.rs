@@ -25,6 +25,8 @@ pub(crate) struct Code {
     /// Drops the result, user code, or returns what the goroutine panicked with. If that happens on the goroutine's own
     /// stack it may park, and the `Running` that the function makes takes the result's place.
     pub(crate) discard: unsafe fn(Gp, &dyn Fn() -> Option<Running>) -> Option<Payload>,
+    /// The result of one that has not panicked may just be forgotten.
+    pub(crate) nothing_to_drop: bool,
 }
 
 struct Typed<F, T>(PhantomData<(F, T)>);
@@ -60,8 +62,13 @@ unsafe fn get<V>(gp: Gp) -> V {
 }
 
 impl<F: FnOnce() -> T, T> Typed<F, T> {
-    const CODE: Code =
-        Code { run: Self::run, drop_closure: Self::drop_closure, fail: fail::<T>, discard: discard::<T> };
+    const CODE: Code = Code {
+        run: Self::run,
+        drop_closure: Self::drop_closure,
+        fail: fail::<T>,
+        discard: discard::<T>,
+        nothing_to_drop: !std::mem::needs_drop::<T>() && fits::<std::thread::Result<T>>(),
+    };
 
     unsafe fn run(gp: Gp, running: Running) -> bool {
         // SAFETY: one owner: the M that runs it, us; it is fresh, so the body holds the closure.

@@ -65,7 +65,8 @@ const PAUSES: u32 = 8;
 
 /// A thief that got no more than this beside the one it runs lets the queue grow for [`CRUMB_PAUSES`] before it comes again:
 /// each visit costs both sides two transfers of a cache line (spawn and join on 2 Ps: 66 ns each, 250 where the thief
-/// kept up with the spawner and took one by one).
+/// kept up with the spawner and took one by one). So does who gets a batch like that from the GRQ, if there is more the next time
+/// (spawn_burst on 1 P, the spawner having lost it: 108 ns each, 126 without).
 const CRUMBS: usize = 8;
 const CRUMB_PAUSES: u32 = 32;
 
@@ -226,14 +227,22 @@ fn from_global(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
     if rt.grq.len() == 0 {
         return None;
     }
+    pause_after_crumbs(p);
     // Not the half queue that Go takes: each G is a miss under the lock (spawn_burst, 2 Ps: 0.95).
     let mut batch = rt.grq.pop_batch(rt.ps.active(), CAPACITY / 4);
     p.stats.grq_taken.add(batch.len() as u64);
+    p.own().crumbs = batch.len() < CRUMBS;
     let first = batch.pop_front()?;
     while let Some(gp) = batch.pop_front() {
         p.own().lrq.push(gp);
     }
     Some(first)
+}
+
+fn pause_after_crumbs(p: &mut OwnedP) {
+    if std::mem::take(&mut p.own().crumbs) {
+        (0..CRUMB_PAUSES).for_each(|_| pause());
+    }
 }
 
 /// Step 5: half of the first queue that has anything.
@@ -242,9 +251,7 @@ fn steal(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
     if n == 1 {
         return None;
     }
-    if std::mem::take(&mut p.own().crumbs) {
-        (0..CRUMB_PAUSES).for_each(|_| pause());
-    }
+    pause_after_crumbs(p);
     let me = p.index as usize;
     let order = random_order(&mut p.own().rng, n);
     for victim in order.filter(|&i| i != me).map(|i| &rt.ps[i]) {

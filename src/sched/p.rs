@@ -62,7 +62,7 @@ pub(crate) struct Own {
     pub(crate) slice: u32,
     /// Before this tick, and within this slice, a filled `next` slot is no reason to wake anybody.
     pub(crate) kick_at: (u64, u32),
-    /// The last steal got next to nothing: see [`find`](super::find).
+    /// The last steal, or the last batch from the GRQ, was next to nothing: see [`find`](super::find).
     pub(crate) crumbs: bool,
     pub(crate) rng: Rng,
     gs: Vec<Gp>,
@@ -88,6 +88,13 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// A goroutine id, for spawns without a P.
 pub(crate) fn fresh_id() -> u64 {
     NEXT_ID.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Out of line, since it needs a frame.
+#[cold]
+#[inline(never)]
+fn spill(gs: &mut Vec<Gp>) {
+    slab::give(gs.drain(..SPILL));
 }
 
 impl P {
@@ -171,7 +178,7 @@ impl OwnedP {
         let own = self.own();
         own.gs.push(gp);
         if own.gs.len() >= CACHE {
-            slab::give(own.gs.drain(..SPILL));
+            spill(&mut own.gs);
         }
     }
 

@@ -378,6 +378,7 @@ unsafe fn finish(gp: Gp, stack: &Stack, panicked: bool) {
                 ring(bell);
             }
             End::Joined => ready_joiner(gp),
+            End::Mine if !panicked && gp.code().nothing_to_drop => free(gp),
             End::Mine => discard(gp, Some(stack)),
         }
     }
@@ -440,17 +441,9 @@ pub(crate) unsafe fn free(gp: Gp) {
     if !unsafe { gp.clear() } {
         return;
     }
-    let left = M::current().map_or(Some(gp), |m| {
-        m.with_p(|p| match p {
-            Some(p) => {
-                p.give_g(gp);
-                None
-            }
-            None => Some(gp),
-        })
-    });
-    if left.is_some() {
-        slab::give(left.into_iter());
+    let kept = M::current().is_some_and(|m| m.with_p(|p| p.map(|p| p.give_g(gp)).is_some()));
+    if !kept {
+        slab::give(std::iter::once(gp));
     }
 }
 
