@@ -63,10 +63,10 @@ const SPIN_ALONE: Duration = Duration::from_micros(5);
 /// Pauses between two looks of a spinner.
 const PAUSES: u32 = 8;
 
-/// A thief that got no more than this beside the one it runs lets the queue grow for [`CRUMB_PAUSES`] before it comes again:
+/// A thief that got fewer than these beside the one it runs lets the queue grow for [`CRUMB_PAUSES`] before it comes again:
 /// each visit costs both sides two transfers of a cache line (spawn and join on 2 Ps: 66 ns each, 250 where the thief
-/// kept up with the spawner and took one by one). So does who gets a batch like that from the GRQ, if there is more the next time
-/// (spawn_burst on 1 P, the spawner having lost it: 108 ns each, 126 without).
+/// kept up with the spawner and took one by one). So does who got fewer from the GRQ and left next to nothing, if there is something
+/// again before it sleeps (spawn_burst on 1 P, the spawner having lost it: 108 ns each, 126 without).
 const CRUMBS: usize = 8;
 const CRUMB_PAUSES: u32 = 32;
 
@@ -231,7 +231,7 @@ fn from_global(rt: &Shared, p: &mut OwnedP) -> Option<Gp> {
     // Not the half queue that Go takes: each G is a miss under the lock (spawn_burst, 2 Ps: 0.95).
     let mut batch = rt.grq.pop_batch(rt.ps.active(), CAPACITY / 4);
     p.stats.grq_taken.add(batch.len() as u64);
-    p.own().crumbs = batch.len() < CRUMBS;
+    p.own().crumbs = (1..CRUMBS).contains(&batch.len()) && rt.grq.len() < CRUMBS;
     let first = batch.pop_front()?;
     while let Some(gp) = batch.pop_front() {
         p.own().lrq.push(gp);
@@ -345,7 +345,12 @@ fn watch_next(m: &M, watch: &mut Option<Watch>, now: Deadline) -> Option<Gp> {
 /// one too many.
 fn sleep(m: &M) -> Option<PToken> {
     drop_spare(m);
-    m.on_g0(|p| p.map(|p| p.stats.sleeps.add(1)));
+    m.on_g0(|p| {
+        p.map(|p| {
+            p.stats.sleeps.add(1);
+            p.own().crumbs = false;
+        })
+    });
     let token = m.release()?;
     let spinning = m.spinning.replace(false);
     m.rt.idle.sleep(&m.seat.bed, token, spinning, m)

@@ -435,7 +435,7 @@ pub(crate) unsafe fn discard(gp: Gp, own: Option<&Stack>) {
 /// Makes the slot available again.
 ///
 /// # Safety
-/// The caller owns the ended goroutine; its result is gone.
+/// The caller owns the ended goroutine; its result is gone, or there is nothing in it to drop.
 pub(crate) unsafe fn free(gp: Gp) {
     // SAFETY: the caller is the owner.
     if !unsafe { gp.clear() } {

@@ -11,7 +11,7 @@
 //!
 //! *Normal mode.* `unlock` frees the mutex and wakes the first waiter, which competes with newcomers: they are running
 //! already, and a hand-over would make each of them wait for a switch. A waiter that loses goes back to the *front* of
-//! the queue, unless another starves.
+//! the queue; in starvation mode only if it starves itself.
 //!
 //! *Starvation mode*, entered by a waiter that loses after more than [`STARVING_AFTER`]: `unlock` hands the mutex to the
 //! first waiter; between clearing LOCKED and setting it again on the waiter's behalf, STARVING keeps all others out. Left when the
@@ -363,8 +363,7 @@ mod tests {
     fn nobody_gets_in_front_of_one_that_starves() {
         let (raw, got) = (RawMutex::new(), Log::new(Vec::new()));
         raw.lock();
-        let loses = |name, waited| {
-            let mut since = Instant::now().checked_sub(waited);
+        let loses = |name, mut since| {
             let why = raw.queue_up(&mut since, true, Deadline::NEVER, None);
             got.lock().push((name, why));
             raw.unlock();
@@ -375,9 +374,10 @@ mod tests {
             }
         };
         thread::scope(|scope| {
-            scope.spawn(|| loses("starves", 1000 * STARVING_AFTER));
+            scope.spawn(|| loses("starves", Instant::now().checked_sub(1000 * STARVING_AFTER)));
             queued(1);
-            scope.spawn(|| loses("came late", Duration::ZERO));
+            // Later than it comes, however slow this machine is.
+            scope.spawn(|| loses("came late", Instant::now().checked_add(Duration::from_secs(3600))));
             queued(2);
             raw.unlock();
         });
