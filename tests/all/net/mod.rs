@@ -21,7 +21,7 @@ use sixtyone::sync::Context;
 use sixtyone::{JoinHandle, Runtime, runtime as api, spawn, task};
 use std::fmt::Debug;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -29,6 +29,9 @@ use std::time::{Duration, Instant};
 const MS: Duration = Duration::from_millis(1);
 /// No test waits that long, so who returned before it was woken.
 const LONG: Duration = Duration::from_secs(60);
+
+/// Nobody listens there, and no other test is given that port: an address that was just given back may be another's.
+const REFUSES: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
 /// How often to do what may go wrong seldom: a debug build does a part of it.
 const fn rounds(all: u64) -> u64 {

@@ -67,12 +67,11 @@ fn the_others_go_on_meanwhile() {
 #[test]
 fn the_first_that_will_do() {
     everywhere(|| {
-        let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let alive = listener.local_addr().unwrap();
-        let stream = TcpStream::connect(&[dead, alive][..]).unwrap();
+        let stream = TcpStream::connect(&[REFUSES, alive][..]).unwrap();
         assert_eq!(stream.peer_addr().unwrap(), alive);
-        assert_eq!(kind(TcpStream::connect(&[dead, dead][..])), io::ErrorKind::ConnectionRefused);
+        assert_eq!(kind(TcpStream::connect(&[REFUSES, REFUSES][..])), io::ErrorKind::ConnectionRefused);
         assert_eq!(kind(TcpStream::connect(&[][..])), io::ErrorKind::InvalidInput);
         assert_eq!(kind(TcpListener::bind(&[alive, alive][..])), io::ErrorKind::AddrInUse);
         assert_eq!(kind(UdpSocket::bind(&[][..])), io::ErrorKind::InvalidInput);
